@@ -1,0 +1,82 @@
+# `make run` and `make test` are all a new machine needs: they install what is missing, and say so.
+
+CARGO ?= cargo
+# Passed on: `make run ARGS="--prompt 'Hello'"`, `make test ARGS="--test floors"`.
+ARGS ?=
+
+ifneq ($(OS),Windows_NT)
+# Where rustup puts cargo, for a terminal opened before Rust was installed.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+SETUP := setup
+endif
+
+.PHONY: help
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: $(SETUP) ## Open the window; without a display, render a flight to target/flight
+ifeq ($(OS),Windows_NT)
+	$(CARGO) run --release -- $(ARGS)
+else
+	@if [ "$$(uname -s)$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" = Linux ] && [ -z '$(subst ','\'',$(ARGS))' ]; then \
+		echo "There is no display here: rendering a flight to target/flight, one PNG a frame." >&2; \
+		rm -rf target/flight && \
+		$(CARGO) run --release -- record -o target/flight --seconds 6 && \
+		echo "The frames are in $(CURDIR)/target/flight" >&2; \
+	else \
+		$(CARGO) run --release -- $(ARGS); \
+	fi
+endif
+
+.PHONY: test
+test: $(SETUP) ## Run all tests
+	$(CARGO) test --release $(ARGS)
+
+.PHONY: bench
+bench: $(SETUP) ## Measure speed
+	$(CARGO) bench $(ARGS)
+
+.PHONY: shots
+shots: $(SETUP) ## Render the standard views to target/shots
+	$(CARGO) run --release --example shots -- $(ARGS)
+
+.PHONY: check
+check: fmt floors deny clippy doc no-viewer ## Run every check but the tests
+
+.PHONY: fmt
+fmt: ## Is the code formatted?
+	$(CARGO) fmt --check
+
+.PHONY: floors
+floors: ## Does every module keep to its floor? (compiled alone: a second)
+	@mkdir -p target
+	CARGO_MANIFEST_DIR="$(CURDIR)" rustc --test --edition 2024 -o target/floors tests/floors.rs
+	target/floors --quiet
+
+.PHONY: deny
+deny: ## Are the licences and sources of the dependencies allowed?
+	.ci/deny
+
+.PHONY: clippy
+clippy: $(SETUP) ## Lint
+	$(CARGO) clippy --release --all-targets --locked -- -D warnings
+
+.PHONY: doc
+doc: $(SETUP) ## Do the docs build without a warning?
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps --locked
+
+# Nothing that opens a window or draws may come with the core.
+VIEWER_CRATES := ^(bevy|wgpu|naga|winit|egui)
+
+.PHONY: no-viewer
+no-viewer: $(SETUP) ## Does the core build without the viewer and its crates?
+	$(CARGO) check --release --no-default-features --locked
+	@names=$$($(CARGO) tree --locked --no-default-features -e normal --prefix none --format '{p}') && \
+	if echo "$$names" | grep -E '$(VIEWER_CRATES)' | sort -u; then \
+		echo "The core must not depend on these crates" >&2; exit 1; \
+	fi
+
+.PHONY: setup
+setup: # No `##`: the other commands run it.
+	@sh .ci/setup

@@ -1,0 +1,16 @@
+//! Watch a language model think, in three dimensions and in real time.
+//!
+//! # The pipeline
+//!
+//! ```text
+//! weights, prompt ─> model ─> trace ─> engine ═channel═> inference ─> playback ─> scene ─> material ─> screen
+//!                      └ hooks   └> analysis ──────────────────────────────────────> ui panels
+//!                 config ─> layout ────────────────────────────────────> scene
+//! ```
+//!
+//! Data goes down this line as plain values. A user's wish goes up it as a message.
+
+pub mod config;
+pub mod hook;
+pub mod model;
+pub mod trace;

@@ -1,0 +1,2 @@
+//! The `llmscope` program.
+fn main() {}

@@ -1,0 +1,170 @@
+//! Why a model can't be loaded or run.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::config::ConfigError;
+
+/// Why a model can't be loaded or run. Each message names the file, the field or tensor, the cause
+/// and, where there is one, the remedy.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// A file can't be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder has no file of a name that is needed.
+    #[error("{} has no {file}; a model folder needs config.json and model.safetensors", folder.display())]
+    NoFile {
+        /// The folder.
+        folder: PathBuf,
+        /// The file it lacks.
+        file: &'static str,
+    },
+    /// `config.json` can't be used.
+    #[error("cannot use {}: {source}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The field and the fault.
+        source: ConfigError,
+    },
+    /// The weights file is damaged or not safetensors.
+    #[error("{} is not a whole safetensors file: {reason}; it may be cut short, fetch it again", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor that `config.json` calls for is absent.
+    #[error("{} has no tensor {name:?}, which its config.json calls for", path.display())]
+    MissingTensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor's shape is not what `config.json` calls for.
+    #[error("tensor {name:?} in {} has shape {got:?}, but config.json calls for {expected:?}", path.display())]
+    WrongShape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        got: Vec<usize>,
+        /// The shape it should have.
+        expected: Vec<usize>,
+    },
+    /// A tensor's numbers are of a kind that can't be computed with.
+    #[error("tensor {name:?} in {} holds {got}; F32, F16 and BF16 can be read", path.display())]
+    WrongDtype {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its number format.
+        got: String,
+    },
+    /// `tokenizer.json` can't be used.
+    #[error("cannot use {}: {reason}", path.display())]
+    BadTokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What the tokenizer said.
+        reason: String,
+    },
+    /// Text was given to a model without a tokenizer.
+    #[error("the model has no tokenizer.json, so text means nothing to it; give --tokens instead")]
+    NoTokenizer,
+    /// The tokenizer failed on a text.
+    #[error("the tokenizer failed: {0}")]
+    Tokenize(String),
+    /// The prompt has no tokens.
+    #[error("the prompt is empty and the model has no token that begins a text; give it some text")]
+    EmptyPrompt,
+    /// A token is not of the vocabulary.
+    #[error("token {token} is unknown; the model's tokens go from 0 to {}", d_vocab - 1)]
+    UnknownToken {
+        /// The token.
+        token: u32,
+        /// How many tokens there are.
+        d_vocab: usize,
+    },
+    /// The text is longer than the model can read.
+    #[error("the text has {n_tokens} tokens, but the model reads at most {n_ctx}; shorten it")]
+    ContextFull {
+        /// Tokens of the text.
+        n_tokens: usize,
+        /// Tokens the model can read.
+        n_ctx: usize,
+    },
+    /// No next token can be chosen.
+    #[error(
+        "{count} of the {d_vocab} logits are not numbers, so no next token can be chosen; \
+         the weights are probably damaged (trace and view still show where)"
+    )]
+    NotFinite {
+        /// How many logits are NaN or plus infinity.
+        count: usize,
+        /// How many logits there are.
+        d_vocab: usize,
+    },
+    /// The sampler's settings make no sense.
+    #[error("{0}")]
+    BadSampler(String),
+    /// The model was asked for by a name that is neither a folder nor a Hub name.
+    #[error("no model {0:?}: it is no folder here, nor a Hub name such as openai-community/gpt2")]
+    NoSuchModel(String),
+    /// A file could not be had from the Hub.
+    #[error("cannot fetch {file} of {repo}: {reason}")]
+    Hub {
+        /// The repository, with its revision.
+        repo: String,
+        /// The file.
+        file: String,
+        /// What went wrong, and what to do.
+        reason: String,
+    },
+    /// The device can't be used.
+    #[error("cannot compute on {device}: {reason}; try --device cpu")]
+    Device {
+        /// The device asked for.
+        device: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The pass was stopped on request.
+    #[error("stopped")]
+    Stopped,
+    /// Arithmetic failed.
+    #[error("the computation failed: {0}")]
+    Compute(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    /// Whether the fault lies with the model's files rather than with what was asked of it.
+    pub fn is_unusable_model(&self) -> bool {
+        matches!(
+            self,
+            Self::Read { .. }
+                | Self::NoFile { .. }
+                | Self::Config { .. }
+                | Self::Checkpoint { .. }
+                | Self::MissingTensor { .. }
+                | Self::WrongShape { .. }
+                | Self::WrongDtype { .. }
+                | Self::BadTokenizer { .. }
+                | Self::NotFinite { .. }
+                | Self::NoSuchModel(_)
+                | Self::Hub { .. }
+        )
+    }
+}

@@ -1,0 +1,233 @@
+//! Reads weights and tokens, runs the forward pass, and hands every value at a
+//! [`HookPoint`](crate::hook::HookPoint) to a [`Recorder`].
+//!
+//! The only room that knows candle and tokenizers.
+
+mod checkpoint;
+mod error;
+mod gpt2;
+mod hub;
+mod recorder;
+mod sampler;
+mod source;
+mod tokenizer;
+
+use std::ops::ControlFlow;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+pub use error::ModelError;
+pub use gpt2::{Gpt2, KvCaches};
+pub use recorder::{Capture, Recorder};
+pub use sampler::{Sampler, SamplerSettings};
+pub use source::{ComputeDevice, ModelSource, Precision};
+pub use tokenizer::{TextStream, Tokenizer};
+
+use crate::config::ModelConfig;
+use crate::hook::HookPoint;
+use crate::trace::{Activation, Vocab};
+
+/// How far loading has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadProgress {
+    /// Bytes of weights read so far.
+    pub done_bytes: u64,
+    /// Bytes of weights in all.
+    pub total_bytes: u64,
+}
+
+/// Where and how a model is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct LoadSettings {
+    /// What computes.
+    pub device: ComputeDevice,
+    /// The precision of weights and arithmetic.
+    pub precision: Precision,
+    /// Whether the Hub may be asked; when `true` only files already fetched are used.
+    pub is_offline: bool,
+}
+
+/// A checkpoint in memory, ready to run.
+pub struct Model {
+    name: String,
+    config: ModelConfig,
+    net: Gpt2,
+    tokenizer: Option<Tokenizer>,
+    vocab: Vocab,
+    device: Device,
+}
+
+/// A text in progress: the keys and values of the positions already computed.
+#[derive(Clone, Debug)]
+pub struct Session {
+    caches: KvCaches,
+    n_pos: usize,
+}
+
+impl Session {
+    /// How many positions have been computed.
+    pub fn n_pos(&self) -> usize {
+        self.n_pos
+    }
+}
+
+impl Model {
+    /// Reads the checkpoint at `source`, telling `progress` from time to time.
+    ///
+    /// Everything is checked against the tensor headers before a weight is read.
+    ///
+    /// # Errors
+    ///
+    /// Says which file and which field or tensor can't be used, and why.
+    pub fn load(
+        source: &ModelSource,
+        settings: &LoadSettings,
+        progress: &mut dyn FnMut(LoadProgress),
+    ) -> Result<Self, ModelError> {
+        let device = settings.device.open()?;
+        let files = source.open(settings.is_offline)?;
+        let config = files.config()?;
+        let weights = files.read_weights(&config, settings.precision.dtype(), &device, progress)?;
+        let vb = VarBuilder::from_tensors(weights, settings.precision.dtype(), &device);
+        let net = Gpt2::load(&config, vb)?;
+        let tokenizer = files.tokenizer()?;
+        let vocab = tokenizer
+            .as_ref()
+            .map_or_else(Vocab::default, |tokenizer| tokenizer.vocab(config.d_vocab));
+        Ok(Self {
+            name: source.to_string(),
+            config,
+            net,
+            tokenizer,
+            vocab,
+            device,
+        })
+    }
+
+    /// Wraps a net made elsewhere, such as one with random weights; it has no tokenizer.
+    pub fn from_net(name: &str, config: ModelConfig, net: Gpt2, device: Device) -> Self {
+        Self {
+            name: name.to_owned(),
+            config,
+            net,
+            tokenizer: None,
+            vocab: Vocab::default(),
+            device,
+        }
+    }
+
+    /// What it was asked for as: `demo`, a folder, or a name on the Hub.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The text of each token; empty without a tokenizer.
+    pub fn vocab(&self) -> &Vocab {
+        &self.vocab
+    }
+
+    /// Turns text into tokens and back, if the checkpoint came with a tokenizer.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.tokenizer.as_ref()
+    }
+
+    /// The tokens of a prompt. An empty prompt is the token that begins a text.
+    ///
+    /// # Errors
+    ///
+    /// If there is no tokenizer, or the prompt is empty and the model knows no first token, or it
+    /// does not fit the context.
+    pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {
+        let tokenizer = self.tokenizer.as_ref().ok_or(ModelError::NoTokenizer)?;
+        let mut tokens = tokenizer.encode(prompt)?;
+        if tokens.is_empty() {
+            tokens.push(self.config.bos_token_id.ok_or(ModelError::EmptyPrompt)?);
+        }
+        self.check_tokens(&tokens, 0)?;
+        Ok(tokens)
+    }
+
+    /// Begins a text.
+    pub fn session(&self) -> Session {
+        Session {
+            caches: KvCaches::new(&self.config),
+            n_pos: 0,
+        }
+    }
+
+    /// Computes the next positions, `tokens`, telling `on_value` each value as the pass reaches it
+    /// (`ControlFlow::Break` stops the pass), and returns the last position's logits.
+    ///
+    /// When it fails or is stopped the session is as it was before.
+    ///
+    /// # Errors
+    ///
+    /// If a token is not of the vocabulary, the context is full, or the pass was stopped.
+    pub fn run(
+        &self,
+        session: &mut Session,
+        tokens: &[u32],
+        on_value: &mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, ModelError> {
+        let mut capture = Capture::new(on_value);
+        match self.run_recorded(session, tokens, &mut capture) {
+            Err(_) if capture.is_stopped() => Err(ModelError::Stopped),
+            result => result,
+        }
+    }
+
+    /// As [`run`](Self::run), with any recorder; `()` records nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_recorded(
+        &self,
+        session: &mut Session,
+        tokens: &[u32],
+        recorder: &mut impl Recorder,
+    ) -> Result<Vec<f32>, ModelError> {
+        self.check_tokens(tokens, session.n_pos)?;
+        let input = Tensor::new(tokens, &self.device)?.unsqueeze(0)?; // [1, pos]
+        // The clone shares its numbers: appending to it never changes what the session has read.
+        let mut caches = session.caches.clone();
+        let logits = self.net.forward(&input, &mut caches, recorder)?; // [1, pos, d_vocab]
+        let last = logits
+            .get(0)?
+            .get(tokens.len() - 1)?
+            .to_dtype(DType::F32)?
+            .to_vec1()?; // [d_vocab]
+        session.caches = caches;
+        session.n_pos += tokens.len();
+        Ok(last)
+    }
+
+    fn check_tokens(&self, tokens: &[u32], n_before: usize) -> Result<(), ModelError> {
+        if tokens.is_empty() {
+            return Err(ModelError::EmptyPrompt);
+        }
+        if let Some(&token) = tokens
+            .iter()
+            .find(|token| **token as usize >= self.config.d_vocab)
+        {
+            return Err(ModelError::UnknownToken {
+                token,
+                d_vocab: self.config.d_vocab,
+            });
+        }
+        let n_tokens = n_before + tokens.len();
+        if n_tokens > self.config.n_ctx {
+            return Err(ModelError::ContextFull {
+                n_tokens,
+                n_ctx: self.config.n_ctx,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Observers of a forward pass.
+
+use std::ops::ControlFlow;
+
+use candle_core::{DType, Result, Tensor};
+
+use crate::hook::HookPoint;
+use crate::trace::Activation;
+
+/// Sees every value of a forward pass, and may put another in its place.
+pub trait Recorder {
+    /// Takes the value that the pass has computed at `hook`, batch dimension first, and gives back
+    /// the value that the pass goes on with.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the pass.
+    fn at(&mut self, hook: HookPoint, value: Tensor) -> Result<Tensor>;
+}
+
+/// Records nothing.
+impl Recorder for () {
+    fn at(&mut self, _hook: HookPoint, value: Tensor) -> Result<Tensor> {
+        Ok(value)
+    }
+}
+
+/// Copies every value out as f32, without the batch dimension.
+pub struct Capture<'a> {
+    on_value: &'a mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>,
+    is_stopped: bool,
+}
+
+impl<'a> Capture<'a> {
+    /// Hands each value to `on_value`, which stops the pass by `ControlFlow::Break`.
+    pub fn new(on_value: &'a mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>) -> Self {
+        Self {
+            on_value,
+            is_stopped: false,
+        }
+    }
+
+    /// Whether the pass was stopped on request.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+}
+
+impl Recorder for Capture<'_> {
+    fn at(&mut self, hook: HookPoint, value: Tensor) -> Result<Tensor> {
+        let kept = value.squeeze(0)?;
+        let values = kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        match (self.on_value)(hook, Activation::new(kept.dims().to_vec(), values)) {
+            ControlFlow::Continue(()) => Ok(value),
+            ControlFlow::Break(()) => {
+                self.is_stopped = true;
+                candle_core::bail!("stopped at {hook}")
+            }
+        }
+    }
+}

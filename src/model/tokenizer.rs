@@ -1,0 +1,91 @@
+//! Text to tokens and back.
+
+use super::error::ModelError;
+use crate::trace::Vocab;
+
+/// Stands where a token's bytes are no whole characters.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// Turns text into tokens and back, as the checkpoint's `tokenizer.json` says.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+}
+
+/// Turns tokens into text as they come, holding back characters that are not whole yet.
+pub struct TextStream<'a> {
+    tokenizer: &'a Tokenizer,
+    /// The tokens of the unfinished character.
+    pending: Vec<u32>,
+}
+
+impl Tokenizer {
+    pub(super) fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        tokenizers::Tokenizer::from_bytes(bytes)
+            .map(|inner| Self { inner })
+            .map_err(|error| error.to_string())
+    }
+
+    /// The tokens of a text, with no special tokens added.
+    ///
+    /// # Errors
+    ///
+    /// If the tokenizer fails, which byte-level ones never do.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.inner
+            .encode_fast(text, false)
+            .map(|encoding| encoding.get_ids().to_vec())
+            .map_err(|error| ModelError::Tokenize(error.to_string()))
+    }
+
+    /// The text of `tokens`, special tokens included.
+    ///
+    /// # Errors
+    ///
+    /// If the tokenizer fails.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, ModelError> {
+        self.inner
+            .decode(tokens, false)
+            .map_err(|error| ModelError::Tokenize(error.to_string()))
+    }
+
+    /// Begins a text that comes token by token.
+    pub fn stream(&self) -> TextStream<'_> {
+        TextStream {
+            tokenizer: self,
+            pending: Vec::new(),
+        }
+    }
+
+    /// The text of every token, up to `d_vocab` of them.
+    ///
+    /// A token that holds part of a character reads as the tokenizer spells its bytes.
+    pub(super) fn vocab(&self, d_vocab: usize) -> Vocab {
+        let n_tokens = self.inner.get_vocab_size(true).min(d_vocab);
+        let text = |token: u32| match self.inner.decode(&[token], false) {
+            Ok(text) if !text.contains(REPLACEMENT) => text,
+            _ => self
+                .inner
+                .id_to_token(token)
+                .unwrap_or_else(|| format!("[{token}]")),
+        };
+        Vocab::new((0..n_tokens as u32).map(text).collect())
+    }
+}
+
+impl TextStream<'_> {
+    /// The text that `token` makes whole; empty while a character is still in parts.
+    ///
+    /// # Errors
+    ///
+    /// If the tokenizer fails.
+    pub fn push(&mut self, token: u32) -> Result<String, ModelError> {
+        self.pending.push(token);
+        let text = self.tokenizer.decode(&self.pending)?;
+        // No character has more than four bytes: what stays broken after that is shown so.
+        if text.ends_with(REPLACEMENT) && self.pending.len() < 4 {
+            return Ok(String::new());
+        }
+        self.pending.clear();
+        Ok(text)
+    }
+}
