@@ -1,2 +1,9 @@
 //! The `llmscope` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+use llmscope::cli;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os()).into()
+}

@@ -1,192 +1,137 @@
-//! What is left on disk: weights, config, tokenizer, and a card that says how they came about.
+//! The model card: how the model came about and what it can do, in figures.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::path::Path;
+use std::fmt::{Result, Write as _};
 
-use anyhow::{Result, anyhow};
-use candle_core::{Device, Tensor};
-use candle_nn::ops::softmax;
 use llmscope::config::ModelConfig;
-use llmscope::model::{Gpt2, KvCaches};
-use rand::Rng as _;
-use tokenizers::Tokenizer;
 
-use crate::corpus::{Stream, rng};
+use crate::samples::{Sample, TEMPERATURE};
 use crate::scores::HeadScore;
-use crate::training::Learner;
+use crate::training::TrainTime;
 
 /// What the card reports.
-pub struct Figures {
+pub struct Card {
     /// The command that makes the model again.
     pub command: String,
-    /// Documents and tokens of the training corpus.
-    pub corpus: (usize, usize),
-    /// Documents and tokens held out.
-    pub held_out: (usize, usize),
-    /// Optimiser steps and tokens they saw.
-    pub steps: (usize, usize),
-    /// Seconds of training.
-    pub train_secs: f64,
+    /// The model's shape.
+    pub config: ModelConfig,
+    /// Texts to learn from.
+    pub train_size: CorpusSize,
+    /// Texts held out.
+    pub held_out_size: CorpusSize,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// How long they took.
+    pub time: TrainTime,
     /// Held-out loss of the model, nats per token.
     pub loss: f64,
     /// Held-out loss of the bigram table, nats per token.
     pub bigram_loss: f64,
     /// Every head's scores.
     pub heads: Vec<HeadScore>,
-    /// Prompts with what the model wrote after them.
-    pub samples: Vec<(String, String)>,
+    /// What it writes.
+    pub samples: Vec<Sample>,
 }
 
-/// Writes the weights as f32 under the names of a Hugging Face GPT-2.
-pub fn save_weights(learner: &Learner, path: &Path) -> Result<()> {
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(learner.weights(), Some(metadata), path)?;
-    Ok(())
+/// How much text there is.
+pub struct CorpusSize {
+    /// Documents.
+    pub documents: usize,
+    /// Tokens, one end-of-text token for each document included.
+    pub tokens: usize,
 }
 
-/// The `config.json` of a Hugging Face GPT-2.
-pub fn config_json() -> serde_json::Value {
-    serde_json::json!({
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": "gpt2",
-        "activation_function": "gelu_new",
-        "n_positions": 128,
-        "n_ctx": 128,
-        "n_embd": 128,
-        "n_layer": 4,
-        "n_head": 4,
-        "n_inner": 512,
-        "vocab_size": 1024,
-        "layer_norm_epsilon": 1e-5,
-        "initializer_range": 0.02,
-        "attn_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "resid_pdrop": 0.0,
-        "bos_token_id": 0,
-        "eos_token_id": 0,
-        "tie_word_embeddings": true,
-        "torch_dtype": "float32",
-    })
-}
+impl Card {
+    /// The card as Markdown.
+    pub fn to_markdown(&self) -> std::result::Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        self.write_about(&mut text)?;
+        self.write_figures(&mut text)?;
+        self.write_heads(&mut text)?;
+        self.write_samples(&mut text)?;
+        Ok(text)
+    }
 
-/// What the model writes after `prompt`: `max_tokens` at most, cooled to `temperature`.
-pub fn continuation(
-    config: &ModelConfig,
-    net: &Gpt2,
-    tokenizer: &Tokenizer,
-    prompt: &str,
-    max_tokens: usize,
-    temperature: f64,
-    seed: u64,
-) -> Result<String> {
-    let encoding = tokenizer
-        .encode(prompt, false)
-        .map_err(|error| anyhow!("tokenizing: {error}"))?;
-    let mut rng = rng(seed, Stream::Scores);
-    let mut caches = KvCaches::new(config);
-    let mut written = Vec::new();
-    let mut next: Vec<u32> = [&[0], encoding.get_ids()].concat();
-    while written.len() < max_tokens && caches.n_pos() + next.len() < config.n_ctx {
-        let input = Tensor::new(next.as_slice(), &Device::Cpu)?.unsqueeze(0)?;
-        let logits = net.forward(&input, &mut caches, &mut ())?; // [1, pos, d_vocab]
-        let last = logits.get(0)?.get(next.len() - 1)?;
-        let probs = softmax(&(last / temperature)?, 0)?.to_vec1::<f32>()?;
-        let mut left: f32 = rng.random();
-        let token = probs
-            .iter()
-            .position(|prob| {
-                left -= prob;
-                left <= 0.0
-            })
-            .unwrap_or(0) as u32;
-        if token == 0 {
-            break;
+    fn write_about(&self, text: &mut String) -> Result {
+        let config = &self.config;
+        writeln!(
+            text,
+            "# The demo model\n\n\
+             A GPT-2 of {} parameters ({} layers of {} heads, d_model {}, d_mlp {}, {} tokens of \
+             byte-level BPE, context {}) that tells very simple stories. It was made from nothing \
+             by\n\n\
+             ```sh\n{}\n```\n\n\
+             which generates the texts, makes the tokenizer, and trains through llmscope's own \
+             forward pass. Every text comes from the templates and word lists in \
+             `examples/train_demo/`; nobody else's words are in it. It knows those and nothing \
+             else: it is for looking into, not for answering.\n\n\
+             The files are a Hugging Face checkpoint (`GPT2LMHeadModel`, f32).",
+            config.parameter_count(),
+            config.n_layers,
+            config.n_heads,
+            config.d_model,
+            config.d_mlp,
+            config.d_vocab,
+            config.n_ctx,
+            self.command,
+        )
+    }
+
+    fn write_figures(&self, text: &mut String) -> Result {
+        let (train, held_out) = (&self.train_size, &self.held_out_size);
+        writeln!(
+            text,
+            "\n## Figures\n\n\
+             | | |\n|---|---|\n\
+             | Texts to learn from | {} documents, {} tokens |\n\
+             | Texts held out | {} documents, {} tokens, from another stream of the seed |\n\
+             | Training | {} steps, {} tokens, {:.1} minutes on two CPU cores ({:.0} tokens/s) |\n\
+             | Held-out loss | {:.3} nats per token |\n\
+             | Held-out loss of a bigram table | {:.3} nats per token |\n\n\
+             A good part of the loss is the random word lists, which nobody can foresee the first \
+             time they are said.",
+            train.documents,
+            train.tokens,
+            held_out.documents,
+            held_out.tokens,
+            self.steps,
+            self.time.tokens,
+            self.time.secs / 60.0,
+            self.time.tokens as f64 / self.time.secs,
+            self.loss,
+            self.bigram_loss,
+        )
+    }
+
+    fn write_heads(&self, text: &mut String) -> Result {
+        writeln!(
+            text,
+            "\n## Heads\n\n\
+             Scored on an end-of-text token followed by 40 random tokens, twice the same; the mean \
+             of 16 such texts. Induction is the attention from a token's second occurrence to the \
+             position after its first; previous token is the attention to the position before.\n\n\
+             | Head | Induction | Previous token |\n|---|---|---|",
+        )?;
+        for score in &self.heads {
+            writeln!(
+                text,
+                "| L{}H{} | {:.2} | {:.2} |",
+                score.layer, score.head, score.induction, score.previous
+            )?;
         }
-        written.push(token);
-        next = vec![token];
+        Ok(())
     }
-    tokenizer
-        .decode(&written, false)
-        .map_err(|error| anyhow!("decoding: {error}"))
-}
 
-/// The model card.
-pub fn readme(config: &ModelConfig, figures: &Figures) -> Result<String> {
-    let mut text = String::new();
-    writeln!(
-        text,
-        "# The demo model\n\n\
-         A GPT-2 of {} parameters ({} layers, {} heads, d_model {}, d_mlp {}, {} byte-level BPE \
-         tokens, context {}) that tells very simple stories. It was made from nothing by\n\n\
-         ```sh\n{}\n```\n\n\
-         which generates its texts, makes its tokenizer, and trains it through llmscope's own \
-         forward pass. No text of anyone else's is in it: every document comes from the templates \
-         and word lists in `examples/train_demo/`. It knows those and nothing else, so it is for \
-         looking into and not for answering.\n",
-        config.parameter_count(),
-        config.n_layers,
-        config.n_heads,
-        config.d_model,
-        config.d_mlp,
-        config.d_vocab,
-        config.n_ctx,
-        figures.command,
-    )?;
-    writeln!(text, "## Figures\n\n| | |\n|---|---|")?;
-    let (documents, tokens) = figures.corpus;
-    writeln!(
-        text,
-        "| Training texts | {documents} documents, {tokens} tokens |"
-    )?;
-    let (documents, tokens) = figures.held_out;
-    writeln!(
-        text,
-        "| Held out | {documents} documents, {tokens} tokens, another stream of the seed |"
-    )?;
-    let (steps, seen) = figures.steps;
-    let minutes = figures.train_secs / 60.0;
-    let rate = seen as f64 / figures.train_secs;
-    writeln!(
-        text,
-        "| Training | {steps} steps, {seen} tokens, {minutes:.1} minutes on two CPU cores ({rate:.0} tokens/s) |"
-    )?;
-    writeln!(
-        text,
-        "| Held-out loss | {:.3} nats per token |",
-        figures.loss
-    )?;
-    writeln!(
-        text,
-        "| Held-out loss of a bigram table | {:.3} nats per token |",
-        figures.bigram_loss
-    )?;
-    writeln!(
-        text,
-        "\nThe random word lists in the texts can't be predicted the first time they are said, and \
-         they are a good part of the loss.\n\n## Heads\n\n\
-         On an end-of-text token followed by 40 random tokens, twice the same, averaged over 16 \
-         such texts. Induction: attention from a token's second occurrence to the position after \
-         its first. Previous token: attention to the position before.\n\n\
-         | Head | Induction | Previous token |\n|---|---|---|",
-    )?;
-    for score in &figures.heads {
+    fn write_samples(&self, text: &mut String) -> Result {
         writeln!(
             text,
-            "| L{}H{} | {:.2} | {:.2} |",
-            score.layer, score.head, score.induction, score.previous
+            "\n## Samples\n\nTemperature {TEMPERATURE}, the first thing it wrote; the prompt is bold."
         )?;
+        for sample in &self.samples {
+            let prompt = sample.prompt.trim_end();
+            let gap = &sample.prompt[prompt.len()..];
+            let rest = format!("{gap}{}", sample.continuation).replace('\n', "  \n> ");
+            writeln!(text, "\n> **{prompt}**{rest}")?;
+        }
+        Ok(())
     }
-    writeln!(
-        text,
-        "\n## Samples\n\nTemperature 0.7; the prompt is in bold.\n"
-    )?;
-    for (prompt, continuation) in &figures.samples {
-        writeln!(
-            text,
-            "> **{prompt}**{}\n",
-            continuation.replace('\n', "\\\n> ")
-        )?;
-    }
-    Ok(text.trim_end().to_owned() + "\n")
 }

@@ -10,8 +10,11 @@ use tokenizers::{AddedToken, Tokenizer, TokenizerBuilder, TokenizerImpl};
 use crate::stories;
 use crate::template::Dice;
 
-/// What stands before each document; its id is zero.
+/// What stands before each document.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// The id of [`END_OF_TEXT`]: special tokens come first.
+pub const END_OF_TEXT_ID: u32 = 0;
 
 /// Which independent stream of the seed something is drawn from.
 #[derive(Clone, Copy)]
@@ -26,6 +29,8 @@ pub enum Stream {
     Batches,
     /// Random tokens for the attention scores.
     Scores,
+    /// What the samples say.
+    Samples,
 }
 
 /// The random numbers of `stream` under `seed`.
@@ -93,7 +98,7 @@ impl Tokens {
         let (mut ids, mut starts) = (Vec::new(), Vec::new());
         for encoding in encodings {
             starts.push(ids.len());
-            ids.push(0);
+            ids.push(END_OF_TEXT_ID);
             ids.extend_from_slice(encoding.get_ids());
         }
         Ok(Self { ids, starts })

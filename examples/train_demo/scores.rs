@@ -6,7 +6,7 @@ use llmscope::config::ModelConfig;
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::model::{Gpt2, KvCaches, Recorder};
 
-use crate::corpus::{Stream, rng};
+use crate::corpus::{END_OF_TEXT_ID, Stream, rng};
 use crate::template::Dice as _;
 
 /// Random tokens in one copy of a test sequence.
@@ -36,7 +36,7 @@ pub fn head_scores(config: &ModelConfig, net: &Gpt2, seed: u64) -> Result<Vec<He
         let copy: Vec<u32> = (0..COPY_LEN)
             .map(|_| dice.below(config.d_vocab) as u32)
             .collect();
-        tokens.push(0);
+        tokens.push(END_OF_TEXT_ID);
         tokens.extend(copy.iter().chain(&copy));
     }
     let tokens = Tensor::from_vec(tokens, (SEQUENCES, n_pos), &Device::Cpu)?;

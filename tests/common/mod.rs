@@ -8,12 +8,16 @@
     reason = "each test file uses its own part of this one"
 )]
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use llmscope::model::{LoadSettings, Model, ModelSource};
 use llmscope::trace::{ActivationCache, Pass, Trace};
+
+/// The fixtures: one folder each.
+pub const FAMILIES: [&str; 2] = ["gpt2", "gpt2-wide-mlp"];
 
 pub fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -45,4 +49,30 @@ pub fn trace_tokens(model: &Model, parts: &[&[u32]]) -> Trace {
         }));
     }
     trace
+}
+
+/// The token numbers in a field of a `reference.json`.
+pub fn read_ids(path: &Path, field: &str) -> Vec<u32> {
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let ids = json[field].as_array().unwrap();
+    ids.iter().map(|id| id.as_u64().unwrap() as u32).collect()
+}
+
+/// Shape and values of a file's f32 tensors, by name.
+pub fn read_f32_tensors(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    file.iter()
+        .filter(|(_, tensor)| tensor.dtype() == safetensors::Dtype::F32)
+        .map(|(name, tensor)| {
+            let values = tensor
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect();
+            (name.to_owned(), (tensor.shape().to_vec(), values))
+        })
+        .collect()
 }

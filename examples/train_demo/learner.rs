@@ -1,0 +1,165 @@
+//! The model as something that learns: seeded weights held as variables, and its loss.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::{VarBuilder, VarMap, loss};
+use llmscope::config::{ModelConfig, WeightSpec};
+use llmscope::model::Gpt2;
+use rand::Rng as _;
+use rand_chacha::ChaCha8Rng;
+
+use crate::corpus::{Stream, Tokens, rng};
+
+/// Windows of held-out text computed at once.
+const HELD_OUT_BATCH: usize = 16;
+
+/// The model's variables by checkpoint name, and the model that computes with them.
+pub struct Learner {
+    /// Its shape.
+    pub config: ModelConfig,
+    /// Every weight, under its checkpoint name.
+    pub vars: Vec<(String, Var)>,
+    net: Gpt2,
+}
+
+impl Learner {
+    /// A model with GPT-2's first weights (normal, 0.02 wide, narrower where a block writes to the
+    /// residual stream), but for the positions, which begin as waves.
+    pub fn new(config: &ModelConfig, seed: u64) -> Result<Self> {
+        let mut rng = rng(seed, Stream::Weights);
+        let mut vars = Vec::new();
+        for spec in config.weights() {
+            let tensor = first_weight(&mut rng, &spec, config.n_layers)?;
+            vars.push((
+                format!("transformer.{}", spec.name),
+                Var::from_tensor(&tensor)?,
+            ));
+        }
+
+        let var_map = VarMap::new();
+        if let Ok(mut data) = var_map.data().lock() {
+            data.extend(vars.iter().cloned());
+        }
+        let vb = VarBuilder::from_varmap(&var_map, DType::F32, &Device::Cpu);
+        let net = Gpt2::load(config, vb.pp("transformer"))?;
+        Ok(Self {
+            config: config.clone(),
+            vars,
+            net,
+        })
+    }
+
+    /// Mean loss of `rows`, [batch, pos + 1], with a way back to every variable.
+    pub fn loss(&self, rows: &Tensor) -> Result<Tensor> {
+        loss_of(&self.net, rows)
+    }
+
+    /// A net over the same weights that keeps no gradients.
+    pub fn frozen(&self) -> Result<Gpt2> {
+        let tensors = self.vars.iter();
+        let tensors = tensors.map(|(name, var)| (name.clone(), var.as_detached_tensor()));
+        let vb = VarBuilder::from_tensors(tensors.collect(), DType::F32, &Device::Cpu);
+        Ok(Gpt2::load(&self.config, vb.pp("transformer"))?)
+    }
+
+    /// Mean loss in nats per token over windows that cover `held_out` once.
+    pub fn held_out_loss(&self, held_out: &Tokens) -> Result<f64> {
+        let net = self.frozen()?;
+        let n_ctx = self.config.n_ctx;
+        let windows = held_out.ids.windows(n_ctx + 1).step_by(n_ctx);
+        let windows: Vec<&[u32]> = windows.collect();
+        let mut total = 0.0;
+        for group in windows.chunks(HELD_OUT_BATCH) {
+            let rows = Tensor::new(group.concat(), &Device::Cpu)?;
+            let rows = rows.reshape((group.len(), n_ctx + 1))?; // [batch, pos + 1]
+            total += f64::from(loss_of(&net, &rows)?.to_scalar::<f32>()?) * group.len() as f64;
+        }
+        Ok(total / windows.len() as f64)
+    }
+
+    /// Writes the weights as f32 under the names of a Hugging Face GPT-2.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let tensors = self.vars.iter();
+        let tensors = tensors.map(|(name, var)| (name.as_str(), var.as_tensor()));
+        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        safetensors::serialize_to_file(tensors, Some(metadata), path)?;
+        Ok(())
+    }
+
+    /// Takes the weights from a file that [`save`](Self::save) wrote.
+    pub fn restore(&self, path: &Path) -> Result<()> {
+        let tensors = candle_core::safetensors::load(path, &Device::Cpu)
+            .with_context(|| format!("reading {}", path.display()))?;
+        for (name, var) in &self.vars {
+            let tensor = tensors.get(name);
+            var.set(tensor.with_context(|| format!("{} lacks {name}", path.display()))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Mean loss of `rows`, [batch, pos + 1]: each position is to predict the next.
+fn loss_of(net: &Gpt2, rows: &Tensor) -> Result<Tensor> {
+    let (n_batch, n_tokens) = rows.dims2()?;
+    let n_pos = n_tokens - 1;
+    let inputs = rows.narrow(1, 0, n_pos)?.contiguous()?; // [batch, pos]
+    let targets = rows.narrow(1, 1, n_pos)?.flatten_all()?; // [batch * pos]
+    let logits = net.forward_batch(&inputs)?; // [batch, pos, d_vocab]
+    let logits = logits.reshape((n_batch * n_pos, ()))?; // [batch * pos, d_vocab]
+    Ok(loss::cross_entropy(&logits, &targets.contiguous()?)?)
+}
+
+fn first_weight(rng: &mut ChaCha8Rng, spec: &WeightSpec, n_layers: usize) -> Result<Tensor> {
+    let shape = spec.shape.as_slice();
+    if spec.name.ends_with("bias") {
+        return Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?);
+    }
+    if spec.name.contains("ln_") {
+        return Ok(Tensor::ones(shape, DType::F32, &Device::Cpu)?);
+    }
+    if spec.name.starts_with("wpe") {
+        let [n_ctx, d_model] = spec.shape[..] else {
+            bail!("wpe is a matrix");
+        };
+        return Ok(Tensor::from_vec(
+            waves(n_ctx, d_model),
+            shape,
+            &Device::Cpu,
+        )?);
+    }
+    let width = if spec.name.contains("c_proj") {
+        0.02 / (2.0 * n_layers as f32).sqrt()
+    } else {
+        0.02
+    };
+    let values = (0..spec.element_count()).map(|_| width * normal(rng));
+    Ok(Tensor::from_vec(values.collect(), shape, &Device::Cpu)?)
+}
+
+/// First position embeddings, [pos, d_model]: sines and cosines of growing wavelength.
+///
+/// With them "one position back" is one rotation for every position, so that previous-token heads,
+/// and induction heads after them, are found in hundreds of steps and not in many thousands.
+fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
+    let wave = |pos: usize, dim: usize| {
+        let slowness = (dim / 2) as f32 / (d_model / 2) as f32;
+        let angle = pos as f32 / (n_ctx as f32).powf(slowness);
+        0.04 * if dim % 2 == 0 {
+            angle.sin()
+        } else {
+            angle.cos()
+        }
+    };
+    (0..n_ctx)
+        .flat_map(|pos| (0..d_model).map(move |dim| wave(pos, dim)))
+        .collect()
+}
+
+/// A standard normal number, by Box and Muller.
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
+}

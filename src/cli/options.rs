@@ -1,0 +1,280 @@
+//! Options that several commands share.
+
+use std::str::FromStr;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+
+use super::error::CliError;
+use super::prompt::PromptArgs;
+use crate::config::ModelConfig;
+use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings};
+
+/// Which model.
+#[derive(Clone, Debug, Args)]
+pub struct ModelArgs {
+    /// The model: `demo` (within the program), a folder, or a Hub name such as
+    /// openai-community/gpt2-medium[@revision]
+    #[arg(long, value_name = "MODEL", default_value_t, hide_default_value = true)]
+    pub model: ModelSource,
+    /// Instead of a model, the shape alone of a published one
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "model",
+        value_parser = PossibleValuesParser::new(ModelConfig::preset_names())
+    )]
+    pub arch: Option<String>,
+    /// The precision of weights and arithmetic
+    #[arg(long, value_name = "DTYPE", default_value = "f32")]
+    pub dtype: DtypeArg,
+    /// Use only files already fetched from the Hub
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Which model, and what it is to read.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What it is to read.
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// What computes
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceArg,
+    /// The same seed and settings choose the same tokens
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How the next token is chosen.
+#[derive(Clone, Debug, Args)]
+pub struct SamplerArgs {
+    /// Divides the logits; 0 takes the most probable token
+    #[arg(
+        long,
+        value_name = "T",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
+    pub temperature: f64,
+    /// Choose among the K most probable tokens
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Choose among the most probable tokens that together reach probability P
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub top_p: Option<f64>,
+}
+
+/// How a picture of the world looks.
+#[derive(Clone, Debug, Args)]
+pub struct PictureArgs {
+    /// Width and height in pixels
+    #[arg(long, value_name = "WxH", default_value_t)]
+    pub size: Size,
+    /// The colours of background and text
+    #[arg(long, value_name = "THEME", default_value = "dark")]
+    pub theme: ThemeArg,
+}
+
+/// A picture's width and height in pixels, each from 16 to 16384.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+}
+
+/// The colours of background and text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
+pub enum ThemeArg {
+    /// Light on dark
+    #[default]
+    Dark,
+    /// Dark on light
+    Light,
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceArg {
+    /// The processor
+    Cpu,
+    /// An NVIDIA GPU
+    Cuda,
+    /// An Apple GPU
+    Metal,
+}
+
+/// The precision of weights and arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DtypeArg {
+    /// 32 bits
+    F32,
+    /// 16 bits, IEEE
+    F16,
+    /// 16 bits, brain float
+    Bf16,
+}
+
+impl ModelArgs {
+    /// The shape asked for in place of a model.
+    pub fn arch(&self) -> Option<ModelConfig> {
+        ModelConfig::preset(self.arch.as_deref()?)
+    }
+
+    /// The shape, from a preset or from the model's `config.json`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such model or its `config.json` can't be used.
+    pub fn config(&self) -> Result<ModelConfig, CliError> {
+        match self.arch() {
+            Some(config) => Ok(config),
+            None => Ok(self.model.read_config(self.offline)?),
+        }
+    }
+
+    /// The name asked for, of a model or of a shape.
+    pub fn name(&self) -> String {
+        self.arch.clone().unwrap_or_else(|| self.model.to_string())
+    }
+
+    /// Refuses a shape without weights where `command` has to compute.
+    ///
+    /// # Errors
+    ///
+    /// If `--arch` was given.
+    pub fn require_weights(&self, command: &str) -> Result<(), CliError> {
+        match &self.arch {
+            None => Ok(()),
+            Some(arch) => Err(CliError::Usage(format!(
+                "--arch {arch} is a shape without weights, so {command} has nothing to compute; \
+                 give --model instead"
+            ))),
+        }
+    }
+}
+
+impl RunArgs {
+    /// Where and how the model is to be loaded.
+    pub fn load_settings(&self) -> LoadSettings {
+        LoadSettings {
+            device: self.device.into(),
+            precision: self.model.dtype.into(),
+            is_offline: self.model.offline,
+        }
+    }
+}
+
+impl SamplerArgs {
+    /// The sampler's settings, with the seed of [`RunArgs`].
+    pub fn settings(&self, seed: u64) -> SamplerSettings {
+        SamplerSettings {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            seed,
+        }
+    }
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self {
+            width: 1280,
+            height: 720,
+        }
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |side: &str| {
+            let pixels: Option<u32> = side.parse().ok();
+            pixels.filter(|pixels| (16..=16_384).contains(pixels))
+        };
+        text.split_once(['x', 'X'])
+            .and_then(|(width, height)| {
+                Some(Self {
+                    width: side(width)?,
+                    height: side(height)?,
+                })
+            })
+            .ok_or_else(|| "a size reads like 1280x720, each side from 16 to 16384".to_owned())
+    }
+}
+
+impl DtypeArg {
+    /// Bytes of one number.
+    pub fn byte_count(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    /// The name as given.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+impl From<DtypeArg> for Precision {
+    fn from(dtype: DtypeArg) -> Self {
+        match dtype {
+            DtypeArg::F32 => Self::F32,
+            DtypeArg::F16 => Self::F16,
+            DtypeArg::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+impl From<DeviceArg> for ComputeDevice {
+    fn from(device: DeviceArg) -> Self {
+        match device {
+            DeviceArg::Cpu => Self::Cpu,
+            DeviceArg::Cuda => Self::Cuda,
+            DeviceArg::Metal => Self::Metal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_prints_as_it_was_written_and_has_bounds() {
+        for text in ["1280x720", "16x16", "16384x16384"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "x",
+            "1280",
+            "15x720",
+            "1280x16385",
+            "1280x-720",
+            "1x2x3",
+        ] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+}

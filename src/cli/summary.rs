@@ -1,0 +1,287 @@
+//! `summary`: the model's layers, shapes, parameters and memory.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::error::CliError;
+use super::options::ModelArgs;
+use crate::config::{ModelConfig, WeightSpec};
+
+/// Options of `summary`.
+#[derive(Clone, Debug, Args)]
+pub struct SummaryArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print JSON in place of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A model in numbers; `--json` prints it as it is.
+#[derive(Serialize)]
+struct Summary {
+    model: String,
+    family: String,
+    n_layers: usize,
+    d_model: usize,
+    n_heads: usize,
+    d_head: usize,
+    d_mlp: usize,
+    n_ctx: usize,
+    d_vocab: usize,
+    /// Attention heads of all layers.
+    total_heads: usize,
+    /// MLP neurons of all layers.
+    total_neurons: usize,
+    tie_word_embeddings: bool,
+    dtype: &'static str,
+    total: Amount,
+    parts: Vec<Part>,
+}
+
+/// The embedding, a layer, or what follows the layers.
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    #[serde(flatten)]
+    amount: Amount,
+    tensors: Vec<TensorRow>,
+}
+
+#[derive(Serialize)]
+struct TensorRow {
+    name: String,
+    shape: Vec<usize>,
+    #[serde(flatten)]
+    amount: Amount,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Amount {
+    parameters: u64,
+    bytes: u64,
+    /// Of the whole model, from 0 to 1.
+    share: f64,
+}
+
+pub(super) fn run(args: &SummaryArgs) -> Result<(), CliError> {
+    let config = args.model.config()?;
+    let summary = Summary::new(&args.model, &config);
+    if args.json {
+        return super::print_json(&summary);
+    }
+    Ok(io::stdout().write_all(summary.table().as_bytes())?)
+}
+
+impl Summary {
+    fn new(args: &ModelArgs, config: &ModelConfig) -> Self {
+        let total_parameters = config.parameter_count();
+        let amount = |parameters: u64| Amount {
+            parameters,
+            bytes: parameters * args.dtype.byte_count(),
+            share: parameters as f64 / total_parameters as f64,
+        };
+        let mut parts: Vec<Part> = Vec::new();
+        for WeightSpec { name, shape } in config.weights() {
+            let part_name = part_of(&name, parts.len() > 1);
+            if parts.last().is_none_or(|part| part.name != part_name) {
+                parts.push(Part {
+                    name: part_name,
+                    amount: amount(0),
+                    tensors: Vec::new(),
+                });
+            }
+            let parameters = shape.iter().map(|side| *side as u64).product();
+            let part = parts.last_mut().expect("a part was just pushed");
+            part.amount = amount(part.amount.parameters + parameters);
+            part.tensors.push(TensorRow {
+                name,
+                shape,
+                amount: amount(parameters),
+            });
+        }
+        Self {
+            model: args.name(),
+            family: format!("{:?}", config.family).to_lowercase(),
+            n_layers: config.n_layers,
+            d_model: config.d_model,
+            n_heads: config.n_heads,
+            d_head: config.d_head,
+            d_mlp: config.d_mlp,
+            n_ctx: config.n_ctx,
+            d_vocab: config.d_vocab,
+            total_heads: config.n_layers * config.n_heads,
+            total_neurons: config.n_layers * config.d_mlp,
+            tie_word_embeddings: config.tie_word_embeddings,
+            dtype: args.dtype.name(),
+            total: amount(total_parameters),
+            parts,
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut rows = Vec::new();
+        for part in &self.parts {
+            rows.push(row(part.name.clone(), String::new(), part.amount));
+            rows.extend(part.tensors.iter().map(|tensor| {
+                row(
+                    format!("  {}", tensor.name),
+                    by(&tensor.shape),
+                    tensor.amount,
+                )
+            }));
+        }
+        rows.push(row("total".to_owned(), String::new(), self.total));
+        let header = ["tensor", "shape", "parameters", self.dtype, "share"].map(str::to_owned);
+        self.facts() + "\n" + &aligned(header, &rows)
+    }
+
+    fn facts(&self) -> String {
+        let unembedding = if self.tie_word_embeddings {
+            "the token embedding, transposed"
+        } else {
+            "its own"
+        };
+        let facts = [
+            ("model", format!("{} ({})", self.model, self.family)),
+            ("layers", grouped(self.n_layers as u64)),
+            (
+                "heads",
+                format!(
+                    "{} ({} a layer, {} wide)",
+                    grouped(self.total_heads as u64),
+                    grouped(self.n_heads as u64),
+                    grouped(self.d_head as u64)
+                ),
+            ),
+            (
+                "MLP neurons",
+                format!(
+                    "{} ({} a layer)",
+                    grouped(self.total_neurons as u64),
+                    grouped(self.d_mlp as u64)
+                ),
+            ),
+            ("residual width", grouped(self.d_model as u64)),
+            ("context", format!("{} tokens", grouped(self.n_ctx as u64))),
+            (
+                "vocabulary",
+                format!("{} tokens", grouped(self.d_vocab as u64)),
+            ),
+            ("unembedding", unembedding.to_owned()),
+            ("parameters", grouped(self.total.parameters)),
+            (
+                "memory",
+                format!("{} as {}", human_bytes(self.total.bytes), self.dtype),
+            ),
+        ];
+        facts.iter().fold(String::new(), |mut text, (name, value)| {
+            writeln!(text, "{name:<16}{value}").expect("a string takes all text");
+            text
+        })
+    }
+}
+
+/// The part of the model that a checkpoint's tensor belongs to, by the layer number in its name.
+fn part_of(tensor: &str, is_after_layers: bool) -> String {
+    let layer = tensor
+        .split('.')
+        .find_map(|word| word.parse::<usize>().ok());
+    match layer {
+        Some(layer) => format!("layer {layer}"),
+        None if is_after_layers => "output".to_owned(),
+        None => "embedding".to_owned(),
+    }
+}
+
+fn row(name: String, shape: String, amount: Amount) -> [String; 5] {
+    [
+        name,
+        shape,
+        grouped(amount.parameters),
+        human_bytes(amount.bytes),
+        format!("{:.1} %", 100.0 * amount.share),
+    ]
+}
+
+/// Columns under their headers: the name to the left, all else to the right.
+fn aligned(header: [String; 5], rows: &[[String; 5]]) -> String {
+    let mut widths = header.each_ref().map(|cell| cell.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for [name, rest @ ..] in std::iter::once(&header).chain(rows) {
+        let [name_width, rest_widths @ ..] = widths;
+        write!(text, "{name:<name_width$}").expect("a string takes all text");
+        for (cell, width) in rest.iter().zip(rest_widths) {
+            write!(text, "  {cell:>width$}").expect("a string takes all text");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn by(shape: &[usize]) -> String {
+    let sides: Vec<String> = shape.iter().map(|side| grouped(*side as u64)).collect();
+    sides.join(" x ")
+}
+
+/// The number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn human_bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (354_823_168, "354,823,168"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let cells = |cells: [&str; 5]| cells.map(str::to_owned);
+
+        let text = aligned(
+            cells(["a", "b", "c", "d", "e"]),
+            &[cells(["long", "1", "22", "3", "4"])],
+        );
+
+        assert_eq!(text, "a     b   c  d  e\nlong  1  22  3  4\n");
+    }
+
+    #[test]
+    fn a_tensor_belongs_to_the_layer_in_its_name() {
+        assert_eq!(part_of("wte.weight", false), "embedding");
+        assert_eq!(part_of("h.11.attn.c_attn.bias", true), "layer 11");
+        assert_eq!(part_of("ln_f.weight", true), "output");
+    }
+}

@@ -1,0 +1,241 @@
+//! `trace`: every value of a pass, saved under its hook point's name.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::error::CliError;
+use super::generate::Stop;
+use super::load;
+use super::options::{RunArgs, SamplerArgs};
+use crate::config::ModelConfig;
+use crate::hook::HookPoint;
+use crate::model::{Model, ModelError, Sampler, Session};
+use crate::trace::{ActivationCache, Pass, SaveError, Trace, save};
+
+/// Options of `trace`.
+#[derive(Clone, Debug, Args)]
+pub struct TraceArgs {
+    /// The safetensors file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The model and what it reads.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Save only hook points of these names; `*` stands for any characters, as in
+    /// hook_embed,blocks.*.attn.hook_pattern
+    #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
+    pub hooks: Option<Vec<String>>,
+    /// How many tokens to add to the prompt, and to trace
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_new_tokens: usize,
+    /// How the next token is chosen.
+    #[command(flatten)]
+    pub sampler: SamplerArgs,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What the file says of itself, as JSON under the metadata key `llmscope`: one key, because the
+/// order of several would change from run to run.
+#[derive(Serialize)]
+struct About<'a> {
+    version: &'a str,
+    model: &'a str,
+    prompt_tokens: &'a [u32],
+    seed: u64,
+}
+
+impl About<'_> {
+    fn to_json(&self) -> Result<String, CliError> {
+        Ok(serde_json::to_string(self).map_err(io::Error::from)?)
+    }
+}
+
+pub(super) fn run(args: &TraceArgs) -> Result<(), CliError> {
+    args.run.model.require_weights("trace")?;
+    // What can be refused is refused before anything is computed.
+    let sampler = Sampler::new(&args.sampler.settings(args.run.seed))?;
+    check_output(&args.output, args.force)?;
+    let hooks = wanted_hooks(&args.run.model.config()?, args.hooks.as_deref())?;
+    let prompt = args.run.prompt.read()?;
+    let model = load::load(&args.run)?;
+    let prompt_tokens = prompt.tokens(&model)?;
+    let mut recording = Recording::new(&model, &hooks);
+    let ended = recording.record(&prompt_tokens, sampler, args.max_new_tokens)?;
+    let about = About {
+        version: env!("CARGO_PKG_VERSION"),
+        model: model.name(),
+        prompt_tokens: &prompt_tokens,
+        seed: args.run.seed,
+    };
+    let metadata = HashMap::from([("llmscope".to_owned(), about.to_json()?)]);
+    let hooks: Vec<HookPoint> = hooks.iter().copied().collect();
+    save(&recording.trace, &hooks, metadata, &args.output, args.force)?;
+    // What was computed is saved, even where no further token could be chosen.
+    ended?.tell(&model);
+    Ok(())
+}
+
+/// Refuses a file that is there, or a folder that is not.
+fn check_output(path: &Path, force: bool) -> Result<(), SaveError> {
+    if path.exists() && !force {
+        return Err(SaveError::Exists(path.to_owned()));
+    }
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(SaveError::Write {
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::NotFound, "its folder does not exist"),
+        });
+    }
+    Ok(())
+}
+
+fn wanted_hooks(
+    config: &ModelConfig,
+    globs: Option<&[String]>,
+) -> Result<BTreeSet<HookPoint>, CliError> {
+    let all = config.hook_points();
+    let Some(globs) = globs else {
+        return Ok(all.into_iter().collect());
+    };
+    let mut wanted = BTreeSet::new();
+    for glob in globs {
+        let mut matching = all
+            .iter()
+            .filter(|hook| glob_matches(glob, &hook.to_string()))
+            .peekable();
+        if matching.peek().is_none() {
+            return Err(CliError::Usage(format!(
+                "--hooks {glob:?} is no hook point of this model; names look like hook_embed, \
+                 blocks.0.attn.hook_pattern or logits, and * stands for any characters"
+            )));
+        }
+        wanted.extend(matching);
+    }
+    Ok(wanted)
+}
+
+/// Whether `name` is `glob`, where each `*` of it stands for any run of characters.
+fn glob_matches(glob: &str, name: &str) -> bool {
+    let mut parts = glob.split('*');
+    let Some(mut rest) = parts.next().and_then(|head| name.strip_prefix(head)) else {
+        return false;
+    };
+    let Some(tail) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else {
+            return false;
+        };
+        rest = after;
+    }
+    rest.ends_with(tail)
+}
+
+/// Runs the model and keeps the wanted values only.
+struct Recording<'a> {
+    model: &'a Model,
+    session: Session,
+    hooks: &'a BTreeSet<HookPoint>,
+    trace: Trace,
+}
+
+impl<'a> Recording<'a> {
+    fn new(model: &'a Model, hooks: &'a BTreeSet<HookPoint>) -> Self {
+        Self {
+            model,
+            session: model.session(),
+            hooks,
+            trace: Trace::new(model.config().clone()),
+        }
+    }
+
+    /// Records the prompt, then up to `max_new_tokens` more; says how that ended. The outer error
+    /// leaves nothing worth saving, the inner one does.
+    fn record(
+        &mut self,
+        prompt_tokens: &[u32],
+        mut sampler: Sampler,
+        max_new_tokens: usize,
+    ) -> Result<Result<Stop, ModelError>, ModelError> {
+        let config = self.model.config();
+        let mut logits = self.run(prompt_tokens)?;
+        for _ in 0..max_new_tokens {
+            if self.trace.len() == config.n_ctx {
+                return Ok(Ok(Stop::ContextFull));
+            }
+            let token = match sampler.choose(&logits) {
+                Ok(token) if Some(token) == config.eos_token_id => return Ok(Ok(Stop::EndOfText)),
+                Ok(token) => token,
+                Err(error) => return Ok(Err(error)),
+            };
+            logits = self.run(&[token])?;
+        }
+        Ok(Ok(Stop::MaxNewTokens))
+    }
+
+    fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+        let mut cache = ActivationCache::new();
+        let logits = self
+            .model
+            .run(&mut self.session, tokens, &mut |hook, activation| {
+                if self.hooks.contains(&hook) {
+                    cache.insert(hook, activation);
+                }
+                ControlFlow::Continue(())
+            })?;
+        self.trace.push(Arc::new(Pass {
+            first_pos: self.trace.len(),
+            tokens: tokens.to_vec(),
+            cache,
+        }));
+        Ok(logits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        let pattern = "blocks.10.attn.hook_pattern";
+        for glob in [
+            "*",
+            "**",
+            pattern,
+            "blocks.*",
+            "*.hook_pattern",
+            "blocks.*.attn.hook_pattern",
+            "blocks.1*0*n",
+            "*attn*",
+        ] {
+            assert!(glob_matches(glob, pattern), "{glob}");
+        }
+        for glob in [
+            "",
+            "blocks.1",
+            "blocks.1*1*n",
+            "*hook",
+            "hook_*",
+            "*n*n*n*n*",
+        ] {
+            assert!(!glob_matches(glob, pattern), "{glob}");
+        }
+    }
+
+    #[test]
+    fn head_and_tail_of_a_glob_never_overlap() {
+        assert!(!glob_matches("logits*logits", "logits"));
+        assert!(glob_matches("log*its", "logits"));
+    }
+}

@@ -1,0 +1,228 @@
+//! The seam: one named worker thread that owns the model, behind bounded channels.
+//!
+//! Requests go down, updates come up. When the reader is slow the worker waits: nothing is lost and
+//! nothing piles up. Dropping the [`EngineHandle`] ends the thread.
+
+mod worker;
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use thiserror::Error;
+
+use crate::config::ModelConfig;
+use crate::hook::HookPoint;
+use crate::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource, SamplerSettings};
+use crate::trace::{Activation, Pass, Vocab};
+
+/// Updates the worker may be ahead of its reader.
+const UPDATE_ROOM: usize = 64;
+/// Requests the worker may be behind.
+const REQUEST_ROOM: usize = 64;
+
+/// The text to begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// Text, for the model's tokenizer.
+    Text(String),
+    /// Tokens, which need no tokenizer.
+    Tokens(Vec<u32>),
+}
+
+/// What the worker is asked to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineRequest {
+    /// Load a model in place of the one there is.
+    Load {
+        /// Where it is.
+        source: ModelSource,
+        /// How it is to be loaded.
+        settings: LoadSettings,
+    },
+    /// Begin a text: compute the prompt's positions.
+    SetPrompt(Prompt),
+    /// Choose how the next tokens are chosen; its random sequence begins anew.
+    SetSampler(SamplerSettings),
+    /// Choose one token and compute its position.
+    Step,
+    /// Choose and compute up to this many tokens, one after the other.
+    Play(usize),
+    /// Stop playing, and the pass being computed.
+    Stop,
+}
+
+/// What the worker has done.
+#[derive(Clone, Debug)]
+pub enum EngineUpdate {
+    /// Weights are being read.
+    Loading(LoadProgress),
+    /// A model is ready.
+    Loaded(LoadedModel),
+    /// A pass has begun.
+    PassStarted {
+        /// The first position it computes.
+        first_pos: usize,
+        /// The tokens it computes.
+        tokens: Vec<u32>,
+    },
+    /// The pass has reached the end of a layer, or of what lies before or after the layers: the
+    /// values since the last of these updates.
+    Computed {
+        /// The first position of the pass.
+        first_pos: usize,
+        /// Values in the order the pass reached them.
+        values: Vec<(HookPoint, Activation)>,
+    },
+    /// A pass is complete: everything it computed, sharing the numbers already sent.
+    PassDone {
+        /// The pass.
+        pass: Arc<Pass>,
+        /// The text of its tokens, where the model has a tokenizer.
+        text: Option<String>,
+    },
+    /// Playing has ended.
+    Paused(PauseReason),
+    /// A request failed; the worker goes on with the next.
+    Failed(Arc<EngineError>),
+}
+
+/// A model that is ready.
+#[derive(Clone, Debug)]
+pub struct LoadedModel {
+    /// What it was asked for as.
+    pub name: String,
+    /// Its shape.
+    pub config: ModelConfig,
+    /// The text of each token; empty without a tokenizer.
+    pub vocab: Vocab,
+}
+
+/// Why playing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseReason {
+    /// As many tokens as were asked for.
+    Done,
+    /// It was asked to stop.
+    Asked,
+    /// The model chose the token that ends a text.
+    EndOfText,
+    /// The context is full.
+    ContextFull,
+}
+
+/// Why a request failed.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The model can't be loaded or run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A request needs a model and none is loaded.
+    #[error("no model is loaded yet")]
+    NoModel,
+    /// A request needs a text and none was begun.
+    #[error("no text was begun; give a prompt first")]
+    NoPrompt,
+    /// The program has a fault.
+    #[error("the model thread failed: {0}; this is a fault of the program, please report it")]
+    Panicked(String),
+}
+
+/// The other side's end: sends requests, takes updates. Dropping it ends the worker.
+pub struct EngineHandle {
+    requests: Option<Sender<EngineRequest>>,
+    updates: Option<Receiver<EngineUpdate>>,
+    worker: Option<JoinHandle<()>>,
+}
+
+/// The worker has ended and takes no more requests, or is too far behind to take one now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// It has ended.
+    #[error("the model thread has ended")]
+    Ended,
+    /// It is too far behind.
+    #[error("the model thread is busy; try again in a moment")]
+    Busy,
+}
+
+impl EngineHandle {
+    /// Starts the worker, without a model.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn start() -> std::io::Result<Self> {
+        Self::start_with(load_model)
+    }
+
+    /// Starts the worker with another way to load models.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn start_with(load: LoadModel) -> std::io::Result<Self> {
+        let (request_sender, requests) = bounded(REQUEST_ROOM);
+        let (updates, update_receiver) = bounded(UPDATE_ROOM);
+        let worker = thread::Builder::new()
+            .name("llmscope-engine".to_owned())
+            .spawn(move || worker::run(load, &requests, &updates))?;
+        Ok(Self {
+            requests: Some(request_sender),
+            updates: Some(update_receiver),
+            worker: Some(worker),
+        })
+    }
+
+    /// Asks the worker, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// If the worker has ended or is too far behind; the request is then lost.
+    pub fn request(&self, request: EngineRequest) -> Result<(), SendError> {
+        let Some(requests) = &self.requests else {
+            return Err(SendError::Ended);
+        };
+        requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => SendError::Busy,
+            TrySendError::Disconnected(_) => SendError::Ended,
+        })
+    }
+
+    /// The next update, if there is one now.
+    pub fn try_update(&self) -> Option<EngineUpdate> {
+        match self.updates.as_ref()?.try_recv() {
+            Ok(update) => Some(update),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// Waits for the next update; none once the worker has ended.
+    pub fn wait_update(&self) -> Option<EngineUpdate> {
+        self.updates.as_ref()?.recv().ok()
+    }
+}
+
+impl Drop for EngineHandle {
+    fn drop(&mut self) {
+        // Both ends closed: a waiting worker wakes, a computing one stops at the next hook.
+        self.requests = None;
+        self.updates = None;
+        if let Some(worker) = self.worker.take() {
+            // A panic was already reported as an update.
+            drop(worker.join());
+        }
+    }
+}
+
+/// A way to load a model.
+pub type LoadModel =
+    fn(&ModelSource, &LoadSettings, &mut dyn FnMut(LoadProgress)) -> Result<Model, ModelError>;
+
+fn load_model(
+    source: &ModelSource,
+    settings: &LoadSettings,
+    progress: &mut dyn FnMut(LoadProgress),
+) -> Result<Model, ModelError> {
+    Model::load(source, settings, progress)
+}

@@ -1,0 +1,269 @@
+//! The worker's loop: take a request, do it, tell what was done.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::{
+    EngineError, EngineRequest, EngineUpdate, LoadModel, LoadedModel, PauseReason, Prompt,
+};
+use crate::hook::HookPoint;
+use crate::model::{LoadProgress, Model, ModelError, Sampler, SamplerSettings, Session};
+use crate::trace::{Activation, ActivationCache, Pass};
+
+/// The other side is gone: the worker ends.
+struct Gone;
+
+pub(super) fn run(
+    load: LoadModel,
+    requests: &Receiver<EngineRequest>,
+    updates: &Sender<EngineUpdate>,
+) {
+    let mut worker = Worker {
+        load,
+        requests,
+        updates,
+        postponed: VecDeque::new(),
+        model: None,
+        text: None,
+        sampler_settings: SamplerSettings::default(),
+        sampler: None,
+    };
+    while let Some(request) = worker.next_request() {
+        let outcome = catch_unwind(AssertUnwindSafe(|| worker.answer(request)));
+        let sent = match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Ended::Gone(Gone))) => Err(Gone),
+            Ok(Err(Ended::Failed(error))) => worker.tell(EngineUpdate::Failed(Arc::new(error))),
+            Err(panic) => {
+                // What the panic left half done is not to be trusted.
+                worker.text = None;
+                let error = EngineError::Panicked(panic_message(&*panic));
+                worker.tell(EngineUpdate::Failed(Arc::new(error)))
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// Why a request was not done.
+enum Ended {
+    Gone(Gone),
+    Failed(EngineError),
+}
+
+impl From<Gone> for Ended {
+    fn from(gone: Gone) -> Self {
+        Self::Gone(gone)
+    }
+}
+
+impl<E: Into<EngineError>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+struct Worker<'a> {
+    load: LoadModel,
+    requests: &'a Receiver<EngineRequest>,
+    updates: &'a Sender<EngineUpdate>,
+    /// Requests that came while a pass was computed.
+    postponed: VecDeque<EngineRequest>,
+    model: Option<Model>,
+    text: Option<Text>,
+    sampler_settings: SamplerSettings,
+    sampler: Option<Sampler>,
+}
+
+/// The text in progress.
+struct Text {
+    session: Session,
+    /// The last position's logits.
+    logits: Vec<f32>,
+}
+
+impl Worker<'_> {
+    fn next_request(&mut self) -> Option<EngineRequest> {
+        self.postponed
+            .pop_front()
+            .or_else(|| self.requests.recv().ok())
+    }
+
+    /// Whether a request is waiting that ends what is being done.
+    fn is_interrupted(&mut self) -> bool {
+        self.postponed.extend(self.requests.try_iter());
+        self.postponed.iter().any(|request| {
+            matches!(
+                request,
+                EngineRequest::Stop | EngineRequest::SetPrompt(_) | EngineRequest::Load { .. }
+            )
+        })
+    }
+
+    fn tell(&self, update: EngineUpdate) -> Result<(), Gone> {
+        self.updates.send(update).map_err(|_closed| Gone)
+    }
+
+    fn answer(&mut self, request: EngineRequest) -> Result<(), Ended> {
+        match request {
+            EngineRequest::Load { source, settings } => {
+                // The old model's memory is free before the new one's is taken.
+                self.text = None;
+                self.model = None;
+                let updates = self.updates;
+                let mut last_percent = None;
+                let mut progress = |progress: LoadProgress| {
+                    let percent = progress.done_bytes * 100 / progress.total_bytes.max(1);
+                    if last_percent != Some(percent) {
+                        last_percent = Some(percent);
+                        // If the other side is gone, the next send ends the worker.
+                        drop(updates.send(EngineUpdate::Loading(progress)));
+                    }
+                };
+                let model = (self.load)(&source, &settings, &mut progress)?;
+                self.tell(EngineUpdate::Loaded(LoadedModel {
+                    name: model.name().to_owned(),
+                    config: model.config().clone(),
+                    vocab: model.vocab().clone(),
+                }))?;
+                self.model = Some(model);
+            }
+            EngineRequest::SetPrompt(prompt) => {
+                let model = self.model.as_ref().ok_or(EngineError::NoModel)?;
+                let tokens = match prompt {
+                    Prompt::Text(text) => model.encode_prompt(&text)?,
+                    Prompt::Tokens(tokens) => tokens,
+                };
+                let session = model.session();
+                self.text = None;
+                self.sampler = None;
+                self.compute(session, tokens)?;
+            }
+            EngineRequest::SetSampler(settings) => {
+                Sampler::new(&settings)?;
+                self.sampler_settings = settings;
+                self.sampler = None;
+            }
+            EngineRequest::Step => {
+                if let ControlFlow::Break(reason) = self.step()? {
+                    self.tell(EngineUpdate::Paused(reason))?;
+                }
+            }
+            EngineRequest::Play(n_tokens) => {
+                let reason = self.play(n_tokens)?;
+                self.tell(EngineUpdate::Paused(reason))?;
+            }
+            // What was to be stopped has ended by now.
+            EngineRequest::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn play(&mut self, n_tokens: usize) -> Result<PauseReason, Ended> {
+        for _ in 0..n_tokens {
+            if self.is_interrupted() {
+                return Ok(PauseReason::Asked);
+            }
+            if let ControlFlow::Break(reason) = self.step()? {
+                return Ok(reason);
+            }
+        }
+        Ok(PauseReason::Done)
+    }
+
+    /// Chooses one token and computes its position, unless the text has come to its end.
+    fn step(&mut self) -> Result<ControlFlow<PauseReason>, Ended> {
+        let model = self.model.as_ref().ok_or(EngineError::NoModel)?;
+        let text = self.text.as_ref().ok_or(EngineError::NoPrompt)?;
+        if text.session.n_pos() >= model.config().n_ctx {
+            return Ok(ControlFlow::Break(PauseReason::ContextFull));
+        }
+        let sampler = match &mut self.sampler {
+            Some(sampler) => sampler,
+            none => none.insert(Sampler::new(&self.sampler_settings)?),
+        };
+        let token = sampler.choose(&text.logits)?;
+        let is_last = model.config().eos_token_id == Some(token);
+        let session = text.session.clone();
+        self.compute(session, vec![token])?;
+        Ok(if is_last {
+            ControlFlow::Break(PauseReason::EndOfText)
+        } else {
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Computes `tokens`, telling the values layer by layer, and makes them the end of the text.
+    fn compute(&mut self, mut session: Session, tokens: Vec<u32>) -> Result<(), Ended> {
+        let first_pos = session.n_pos();
+        self.tell(EngineUpdate::PassStarted {
+            first_pos,
+            tokens: tokens.clone(),
+        })?;
+        let mut cache = ActivationCache::new();
+        let mut since_last: Vec<(HookPoint, Activation)> = Vec::new();
+        let mut is_gone = false;
+        // Taken out so that the loop below may look at the requests that come meanwhile.
+        let model = self.model.take().ok_or(EngineError::NoModel)?;
+        let result = model.run(&mut session, &tokens, &mut |hook, activation| {
+            if self.is_interrupted() {
+                return ControlFlow::Break(());
+            }
+            let begins_another = since_last
+                .last()
+                .is_some_and(|(last, _)| last.layer() != hook.layer());
+            if begins_another {
+                let values = std::mem::take(&mut since_last);
+                is_gone |= self
+                    .tell(EngineUpdate::Computed { first_pos, values })
+                    .is_err();
+            }
+            since_last.push((hook, activation.clone()));
+            cache.insert(hook, activation);
+            if is_gone {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        let text = model
+            .tokenizer()
+            .and_then(|tokenizer| tokenizer.decode(&tokens).ok());
+        self.model = Some(model);
+        if is_gone {
+            return Err(Gone.into());
+        }
+        let logits = match result {
+            Err(ModelError::Stopped) => {
+                return Ok(self.tell(EngineUpdate::Paused(PauseReason::Asked))?);
+            }
+            other => other?,
+        };
+        self.text = Some(Text { session, logits });
+        self.tell(EngineUpdate::Computed {
+            first_pos,
+            values: since_last,
+        })?;
+        let pass = Arc::new(Pass {
+            first_pos,
+            tokens,
+            cache,
+        });
+        Ok(self.tell(EngineUpdate::PassDone { pass, text })?)
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|message| (*message).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
