@@ -10,11 +10,14 @@
 //!
 //! Data goes down this line as plain values. A user's wish goes up it as a message.
 
-pub mod color;
+pub mod analysis;
 pub mod cli;
+pub mod color;
 pub mod config;
 pub mod engine;
 pub mod hook;
 pub mod layout;
 pub mod model;
 pub mod trace;
+#[cfg(feature = "viewer")]
+pub mod viewer;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::{VarBuilder, VarMap, loss};
+use candle_nn::{VarBuilder, VarMap, ops};
 use llmscope::config::{ModelConfig, WeightSpec};
 use llmscope::model::Gpt2;
 use rand::Rng as _;
@@ -52,9 +52,11 @@ impl Learner {
         })
     }
 
-    /// Mean loss of `rows`, [batch, pos + 1], with a way back to every variable.
-    pub fn loss(&self, rows: &Tensor) -> Result<Tensor> {
-        loss_of(&self.net, rows)
+    /// Loss of `rows`, [batch, pos + 1], each prediction weighted by `weights`, [batch, pos], with a
+    /// way back to every variable.
+    pub fn loss(&self, rows: &Tensor, weights: &Tensor) -> Result<Tensor> {
+        let losses = losses_of(&self.net, rows)?; // [batch * pos]
+        Ok((losses * weights.flatten_all()?)?.mean_all()?)
     }
 
     /// A net over the same weights that keeps no gradients.
@@ -75,7 +77,8 @@ impl Learner {
         for group in windows.chunks(HELD_OUT_BATCH) {
             let rows = Tensor::new(group.concat(), &Device::Cpu)?;
             let rows = rows.reshape((group.len(), n_ctx + 1))?; // [batch, pos + 1]
-            total += f64::from(loss_of(&net, &rows)?.to_scalar::<f32>()?) * group.len() as f64;
+            let loss = losses_of(&net, &rows)?.mean_all()?;
+            total += f64::from(loss.to_scalar::<f32>()?) * group.len() as f64;
         }
         Ok(total / windows.len() as f64)
     }
@@ -101,15 +104,17 @@ impl Learner {
     }
 }
 
-/// Mean loss of `rows`, [batch, pos + 1]: each position is to predict the next.
-fn loss_of(net: &Gpt2, rows: &Tensor) -> Result<Tensor> {
+/// The loss of each prediction in `rows`, [batch, pos + 1], in nats, [batch * pos].
+fn losses_of(net: &Gpt2, rows: &Tensor) -> Result<Tensor> {
     let (n_batch, n_tokens) = rows.dims2()?;
     let n_pos = n_tokens - 1;
     let inputs = rows.narrow(1, 0, n_pos)?.contiguous()?; // [batch, pos]
-    let targets = rows.narrow(1, 1, n_pos)?.flatten_all()?; // [batch * pos]
+    let targets = rows.narrow(1, 1, n_pos)?.contiguous()?; // [batch, pos]
     let logits = net.forward_batch(&inputs)?; // [batch, pos, d_vocab]
     let logits = logits.reshape((n_batch * n_pos, ()))?; // [batch * pos, d_vocab]
-    Ok(loss::cross_entropy(&logits, &targets.contiguous()?)?)
+    let log_probs = ops::log_softmax(&logits, 1)?; // [batch * pos, d_vocab]
+    let targets = targets.reshape((n_batch * n_pos, 1))?;
+    Ok(log_probs.gather(&targets, 1)?.squeeze(1)?.neg()?)
 }
 
 fn first_weight(rng: &mut ChaCha8Rng, spec: &WeightSpec, n_layers: usize) -> Result<Tensor> {
@@ -130,10 +135,11 @@ fn first_weight(rng: &mut ChaCha8Rng, spec: &WeightSpec, n_layers: usize) -> Res
             &Device::Cpu,
         )?);
     }
-    let width = if spec.name.contains("c_proj") {
-        0.02 / (2.0 * n_layers as f32).sqrt()
-    } else {
-        0.02
+    let width = match spec.name.rsplit('.').nth(1) {
+        Some("c_attn") => 0.06,
+        Some("c_proj") => 0.03 / (2.0 * n_layers as f32).sqrt(),
+        Some("c_fc") => 0.03,
+        _ => 0.02,
     };
     let values = (0..spec.element_count()).map(|_| width * normal(rng));
     Ok(Tensor::from_vec(values.collect(), shape, &Device::Cpu)?)
@@ -146,7 +152,7 @@ fn first_weight(rng: &mut ChaCha8Rng, spec: &WeightSpec, n_layers: usize) -> Res
 fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
     let wave = |pos: usize, dim: usize| {
         let slowness = (dim / 2) as f32 / (d_model / 2) as f32;
-        let angle = pos as f32 / (n_ctx as f32).powf(slowness);
+        let angle = 2.5 * pos as f32 / 50_f32.powf(slowness);
         0.04 * if dim % 2 == 0 {
             angle.sin()
         } else {

@@ -57,6 +57,9 @@ struct Args {
     /// Documents to learn from
     #[arg(long, default_value_t = 60_000)]
     documents: usize,
+    /// Steps between checkpoints
+    #[arg(long, default_value_t = 250)]
+    steps_per_checkpoint: usize,
     /// Everything random follows from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -152,7 +155,7 @@ impl Args {
             max_grad_norm: 1.0,
             workers: self.workers,
             repeat_percent: self.repeat_percent,
-            steps_per_checkpoint: 250,
+            steps_per_checkpoint: self.steps_per_checkpoint,
             seed: self.seed,
         }
     }

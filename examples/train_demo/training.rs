@@ -161,7 +161,9 @@ fn batch(
 
 /// An end-of-text token, then random tokens again and again.
 fn repeated_tokens(dice: &mut ChaCha8Rng, n_tokens: usize, d_vocab: usize) -> Vec<u32> {
-    let len = dice.between(8, n_tokens / 2 - 1);
+    // Short phrases come round often, which is how looking back is first found to pay.
+    let longest = *dice.pick(&[4, 8, 24, n_tokens / 2 - 1]);
+    let len = dice.between(2, longest);
     let phrase: Vec<u32> = (0..len).map(|_| dice.below(d_vocab) as u32).collect();
     let repeated = phrase.iter().cycle().copied();
     std::iter::once(END_OF_TEXT_ID)

@@ -1,0 +1,127 @@
+//! Renders the standard views of the embedded model into `target/shots/*.png`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use llmscope::color::Theme;
+use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
+use llmscope::model::{LoadSettings, ModelSource};
+use llmscope::viewer::app::{Subject, ViewerOptions};
+use llmscope::viewer::camera::Viewpoint;
+use llmscope::viewer::capture::{Offscreen, save_png};
+
+const PROMPT: &str = "Mary gave John a red ball. John took the";
+const NEW_TOKENS: usize = 3;
+
+fn main() -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter("warn")
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .init();
+    let folder = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from("target"), PathBuf::from)
+        .join("shots");
+    // A target folder elsewhere would hide the pictures from whoever looks for them here.
+    let folder = if folder.starts_with("target") {
+        folder
+    } else {
+        PathBuf::from("target/shots")
+    };
+    fs::create_dir_all(&folder)?;
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|only| name.contains(only));
+    let updates = run_demo()?;
+    for viewpoint in Viewpoint::ALL {
+        for theme in [Theme::Dark, Theme::Light] {
+            let mut name = viewpoint.title().to_lowercase();
+            if theme == Theme::Light {
+                if !matches!(viewpoint, Viewpoint::Overview | Viewpoint::Heads) {
+                    continue;
+                }
+                name.push_str("-light");
+            }
+            if is_wanted(&name) {
+                let options = ViewerOptions {
+                    theme,
+                    viewpoint,
+                    has_panels: false,
+                    ..ViewerOptions::default()
+                };
+                shoot(&folder, &name, &options, &updates, None)?;
+            }
+        }
+    }
+    for theme in [Theme::Dark, Theme::Light] {
+        let name = match theme {
+            Theme::Dark => "window",
+            Theme::Light => "window-light",
+        };
+        if is_wanted(name) {
+            let options = ViewerOptions {
+                theme,
+                ..ViewerOptions::default()
+            };
+            shoot(&folder, name, &options, &updates, None)?;
+        }
+    }
+    if is_wanted("halfway") {
+        shoot(
+            &folder,
+            "halfway",
+            &ViewerOptions::default(),
+            &updates,
+            Some(31.0),
+        )?;
+    }
+    Ok(())
+}
+
+/// Everything the engine tells of the prompt and a few tokens after it.
+fn run_demo() -> Result<Vec<EngineUpdate>> {
+    let engine = EngineHandle::start()?;
+    engine.request(EngineRequest::Load {
+        source: ModelSource::Demo,
+        settings: LoadSettings::default(),
+    })?;
+    engine.request(EngineRequest::SetPrompt(Prompt::Text(PROMPT.to_owned())))?;
+    engine.request(EngineRequest::Play(NEW_TOKENS))?;
+    let mut updates = Vec::new();
+    while let Some(update) = engine.wait_update() {
+        if let EngineUpdate::Failed(error) = &update {
+            anyhow::bail!("{error}");
+        }
+        let is_last = matches!(update, EngineUpdate::Paused(_));
+        updates.push(update);
+        if is_last {
+            break;
+        }
+    }
+    Ok(updates)
+}
+
+fn shoot(
+    folder: &Path,
+    name: &str,
+    options: &ViewerOptions,
+    updates: &[EngineUpdate],
+    order: Option<f32>,
+) -> Result<()> {
+    let subject = Subject::Model {
+        engine: EngineHandle::start()?,
+        prompt: PROMPT.to_owned(),
+    };
+    let mut offscreen = Offscreen::new(subject, options, 1280, 720)?;
+    for update in updates {
+        offscreen.feed(update.clone());
+    }
+    offscreen.look_from(|layout, aspect| options.viewpoint.pose(layout, aspect));
+    if let Some(order) = order {
+        offscreen.seek_order(order);
+    }
+    let path = folder.join(format!("{name}.png"));
+    save_png(&offscreen.picture()?, &[], &path, true)?;
+    eprintln!("{}", path.display());
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Pictures without a display: the same application, driven frame by frame into an image.
+
+mod png_file;
+
+use std::time::Duration;
+
+use bevy::app::{AppLabel as _, SubApps};
+use bevy::camera::RenderTarget;
+use bevy::prelude::*;
+use bevy::render::RenderApp;
+use bevy::render::render_asset::RenderAssets;
+use bevy::render::render_resource::{
+    BufferDescriptor, BufferUsages, CommandEncoderDescriptor, Extent3d, MapMode, PollType,
+    TexelCopyBufferInfo, TexelCopyBufferLayout, TextureFormat, TextureUsages,
+};
+use bevy::render::renderer::{RenderDevice, RenderQueue};
+use bevy::render::texture::GpuImage;
+use bevy::time::TimeUpdateStrategy;
+use bevy_panorbit_camera::PanOrbitCamera;
+
+pub use png_file::{PngError, save_png};
+
+use super::app::{Subject, ViewerError, ViewerOptions, offscreen_app};
+use super::camera::{CameraSettings, Pose};
+use super::inference::{ActiveTrace, TraceEvent};
+use super::playback::{Playback, PlaybackWish, Playhead};
+use super::scene::SceneLayout;
+use crate::engine::EngineUpdate;
+
+/// An application that draws into an image.
+pub struct Offscreen {
+    sub_apps: SubApps,
+    target: Handle<Image>,
+    size: UVec2,
+}
+
+/// A picture: rows of RGBA, sRGB, 8 bits each, from the top left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// `4 * width * height` bytes.
+    pub rgba: Vec<u8>,
+}
+
+impl Offscreen {
+    /// Makes the application, drawing `width` by `height` pixels.
+    ///
+    /// # Errors
+    ///
+    /// If there is no graphics adapter.
+    pub fn new(
+        subject: Subject,
+        options: &ViewerOptions,
+        width: u32,
+        height: u32,
+    ) -> Result<Self, ViewerError> {
+        let mut app = offscreen_app(subject, options)?;
+        app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
+        let mut settings = app.world_mut().resource_mut::<CameraSettings>();
+        settings.is_animated = false;
+        settings.aspect = width as f32 / height as f32;
+        app.world_mut().resource_mut::<Playback>().layers_per_sec = f32::INFINITY;
+        let mut image =
+            Image::new_target_texture(width, height, TextureFormat::Rgba8UnormSrgb, None);
+        image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
+        let target = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+        app.insert_resource(TargetImage(target.clone()));
+        app.add_systems(PostStartup, aim_at_target);
+        app.finish();
+        app.cleanup();
+        Ok(Self {
+            sub_apps: std::mem::take(app.sub_apps_mut()),
+            target,
+            size: UVec2::new(width, height),
+        })
+    }
+
+    /// The main world.
+    pub fn world(&mut self) -> &mut World {
+        self.sub_apps.main.world_mut()
+    }
+
+    /// Takes in what an engine has told.
+    pub fn feed(&mut self, update: EngineUpdate) {
+        let event = self.world().resource_mut::<ActiveTrace>().apply(update);
+        self.world().write_message::<TraceEvent>(event);
+        // One at a time: a text's layout must be there when its values come.
+        self.sub_apps.main.run_default_schedule();
+        self.world().clear_trackers();
+    }
+
+    /// Shows the text up to position `lane`, complete.
+    pub fn seek(&mut self, lane: usize) {
+        self.world()
+            .write_message::<PlaybackWish>(PlaybackWish::SeekLane(lane));
+    }
+
+    /// Shows the last pass as far as hook point number `order`.
+    pub fn seek_order(&mut self, order: f32) {
+        self.world()
+            .write_message::<PlaybackWish>(PlaybackWish::SeekOrder(order));
+    }
+
+    /// Where the playhead is.
+    pub fn playhead(&mut self) -> Playhead {
+        *self.world().resource::<Playhead>()
+    }
+
+    /// Puts the camera there.
+    pub fn look(&mut self, pose: Pose) {
+        let world = self.world();
+        let mut cameras = world.query::<&mut PanOrbitCamera>();
+        for mut orbit in cameras.iter_mut(world) {
+            pose.set(&mut orbit);
+        }
+    }
+
+    /// Puts the camera where `pose` finds it in the layout on show.
+    pub fn look_from(&mut self, pose: impl FnOnce(&crate::layout::ModelLayout, f32) -> Pose) {
+        let aspect = self.size.x as f32 / self.size.y as f32;
+        let layout = self.world().resource::<SceneLayout>();
+        if let Some(layout) = layout.as_ref() {
+            let pose = pose(layout, aspect);
+            self.look(pose);
+        }
+    }
+
+    /// Lets this much time pass with the next frames.
+    pub fn set_frame_time(&mut self, frame: Duration) {
+        self.world()
+            .insert_resource(TimeUpdateStrategy::ManualDuration(frame));
+    }
+
+    /// Draws a frame.
+    pub fn draw(&mut self) {
+        self.sub_apps.update();
+    }
+
+    /// Reads back the last frame.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn read_back(&mut self) -> Result<Picture, ViewerError> {
+        let render_app = self
+            .sub_apps
+            .sub_apps
+            .get(&RenderApp.intern())
+            .ok_or_else(|| ViewerError::Draw("there is no renderer".to_owned()))?;
+        let render_world = render_app.world();
+        let device = render_world.resource::<RenderDevice>();
+        let image = render_world
+            .resource::<RenderAssets<GpuImage>>()
+            .get(&self.target)
+            .ok_or_else(|| ViewerError::Draw("no frame was drawn".to_owned()))?;
+        let row_bytes = 4 * self.size.x as usize;
+        let padded_row_bytes = RenderDevice::align_copy_bytes_per_row(row_bytes);
+        let buffer = device.create_buffer(&BufferDescriptor {
+            label: Some("llmscope_picture"),
+            size: (padded_row_bytes * self.size.y as usize) as u64,
+            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());
+        encoder.copy_texture_to_buffer(
+            image.texture.as_image_copy(),
+            TexelCopyBufferInfo {
+                buffer: &buffer,
+                layout: TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(padded_row_bytes as u32),
+                    rows_per_image: None,
+                },
+            },
+            Extent3d {
+                width: self.size.x,
+                height: self.size.y,
+                depth_or_array_layers: 1,
+            },
+        );
+        render_world
+            .resource::<RenderQueue>()
+            .submit([encoder.finish()]);
+        let slice = buffer.slice(..);
+        let (mapped, is_mapped) = crossbeam_channel::bounded(1);
+        slice.map_async(MapMode::Read, move |result| {
+            // The receiver waits below until this is called.
+            drop(mapped.send(result));
+        });
+        device
+            .poll(PollType::wait_indefinitely())
+            .map_err(|error| ViewerError::Draw(error.to_string()))?;
+        match is_mapped.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(ViewerError::Draw(error.to_string())),
+            Err(error) => return Err(ViewerError::Draw(error.to_string())),
+        }
+        let bytes = slice.get_mapped_range();
+        let rgba = bytes
+            .chunks_exact(padded_row_bytes)
+            .flat_map(|row| &row[..row_bytes])
+            .copied()
+            .collect();
+        Ok(Picture {
+            width: self.size.x,
+            height: self.size.y,
+            rgba,
+        })
+    }
+
+    /// Draws until everything has settled, and reads the frame back.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn picture(&mut self) -> Result<Picture, ViewerError> {
+        // Panels take their size from the frame before, and the camera follows its wish.
+        for _ in 0..3 {
+            self.draw();
+        }
+        self.read_back()
+    }
+}
+
+/// The image that the camera draws into.
+#[derive(Resource)]
+struct TargetImage(Handle<Image>);
+
+fn aim_at_target(
+    mut commands: Commands,
+    target: Res<TargetImage>,
+    cameras: Query<Entity, With<PanOrbitCamera>>,
+) {
+    for camera in &cameras {
+        commands
+            .entity(camera)
+            .insert(RenderTarget::Image(target.0.clone().into()));
+    }
+}

@@ -1,0 +1,228 @@
+//! Brings the engine's updates into the world, and the user's requests out to it.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use super::ViewerSystems;
+use crate::config::ModelConfig;
+use crate::engine::{
+    EngineHandle, EngineRequest, EngineUpdate, LoadedModel, PauseReason, Prompt, SendError,
+};
+use crate::hook::HookPoint;
+use crate::model::{LoadProgress, LoadSettings, ModelSource, SamplerSettings};
+use crate::trace::{Activation, Trace, Vocab};
+
+/// Keeps [`ActiveTrace`] up to date with the engine behind [`EngineLink`].
+pub struct InferencePlugin;
+
+impl Plugin for InferencePlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<ActiveTrace>()
+            .add_message::<TraceEvent>()
+            .add_message::<EngineWish>()
+            .add_systems(
+                Update,
+                (receive_updates, send_wishes)
+                    .chain()
+                    .run_if(resource_exists::<EngineLink>)
+                    .in_set(ViewerSystems::Receive),
+            );
+    }
+}
+
+/// The viewer's end of the channels to the engine.
+#[derive(Resource, Deref)]
+pub struct EngineLink(pub EngineHandle);
+
+/// What is to be asked of the engine.
+#[derive(Message, Clone, Debug)]
+pub enum EngineWish {
+    /// Load another model.
+    Load(ModelSource, LoadSettings),
+    /// Begin a text.
+    Begin(String),
+    /// Choose and compute a token.
+    Step,
+    /// Stop what is being computed.
+    Stop,
+    /// Choose tokens so from now on.
+    Sample(SamplerSettings),
+}
+
+/// What the engine has told, after [`ActiveTrace`] has taken it in.
+#[derive(Message, Clone, Debug)]
+pub enum TraceEvent {
+    /// Weights are being read.
+    Loading(LoadProgress),
+    /// Another model is ready.
+    ModelLoaded,
+    /// A pass has begun, over these positions.
+    PassStarted {
+        /// The first position.
+        first_pos: usize,
+        /// How many.
+        n_pos: usize,
+    },
+    /// Values have come, in the order the pass reached them.
+    Computed {
+        /// The first position of the pass.
+        first_pos: usize,
+        /// The values.
+        values: Vec<(HookPoint, Activation)>,
+    },
+    /// The pass is complete.
+    PassDone,
+    /// Computing has ended.
+    Paused(PauseReason),
+    /// A request failed: the message for the user.
+    Failed(String),
+}
+
+/// The model and the text on show.
+#[derive(Resource, Default)]
+pub struct ActiveTrace {
+    model: Option<LoadedModel>,
+    trace: Option<Trace>,
+    /// The pass being computed: its first position and tokens.
+    live: Option<(usize, Vec<u32>)>,
+}
+
+impl ActiveTrace {
+    /// Shows the shape of a model without weights.
+    pub fn of_shape(name: &str, config: ModelConfig) -> Self {
+        Self {
+            trace: Some(Trace::new(config.clone())),
+            model: Some(LoadedModel {
+                name: name.to_owned(),
+                config,
+                vocab: Vocab::default(),
+            }),
+            live: None,
+        }
+    }
+
+    /// The model, once it is loaded.
+    pub fn model(&self) -> Option<&LoadedModel> {
+        self.model.as_ref()
+    }
+
+    /// What is recorded, without the pass being computed.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
+    /// The token at every position, the pass being computed included.
+    pub fn tokens(&self) -> Vec<u32> {
+        let recorded = self.trace.iter().flat_map(Trace::tokens);
+        let live = self.live.iter().flat_map(|(_, tokens)| tokens.iter());
+        recorded.chain(live.copied()).collect()
+    }
+
+    /// How many positions there are, the pass being computed included.
+    pub fn n_pos(&self) -> usize {
+        self.trace.as_ref().map_or(0, Trace::len)
+            + self.live.as_ref().map_or(0, |(_, tokens)| tokens.len())
+    }
+
+    /// Whether a pass is being computed.
+    pub fn is_computing(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// The first position of the pass that computed, or is computing, `pos`.
+    pub fn pass_start(&self, pos: usize) -> usize {
+        if let Some((first_pos, _)) = &self.live
+            && pos >= *first_pos
+        {
+            return *first_pos;
+        }
+        let passes = self.trace.as_ref().map_or(&[][..], Trace::passes);
+        passes
+            .iter()
+            .find(|pass| pass.positions().contains(&pos))
+            .map_or(0, |pass| pass.first_pos)
+    }
+
+    /// Takes in an update, and says what it means.
+    pub fn apply(&mut self, update: EngineUpdate) -> TraceEvent {
+        match update {
+            EngineUpdate::Loading(progress) => TraceEvent::Loading(progress),
+            EngineUpdate::Loaded(model) => {
+                self.trace = Some(Trace::new(model.config.clone()));
+                self.model = Some(model);
+                self.live = None;
+                TraceEvent::ModelLoaded
+            }
+            EngineUpdate::PassStarted { first_pos, tokens } => {
+                if first_pos == 0
+                    && let Some(model) = &self.model
+                {
+                    self.trace = Some(Trace::new(model.config.clone()));
+                }
+                let n_pos = tokens.len();
+                self.live = Some((first_pos, tokens));
+                TraceEvent::PassStarted { first_pos, n_pos }
+            }
+            EngineUpdate::Computed { first_pos, values } => {
+                TraceEvent::Computed { first_pos, values }
+            }
+            EngineUpdate::PassDone { pass, .. } => {
+                self.live = None;
+                if let Some(trace) = &mut self.trace {
+                    trace.push(pass);
+                }
+                TraceEvent::PassDone
+            }
+            EngineUpdate::Paused(reason) => {
+                self.live = None;
+                TraceEvent::Paused(reason)
+            }
+            EngineUpdate::Failed(error) => {
+                self.live = None;
+                TraceEvent::Failed(describe(&error))
+            }
+        }
+    }
+}
+
+fn describe(error: &Arc<crate::engine::EngineError>) -> String {
+    let message = error.to_string();
+    let mut letters = message.chars();
+    // Sentence case, as every word of the interface.
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn receive_updates(
+    engine: Res<EngineLink>,
+    mut trace: ResMut<ActiveTrace>,
+    mut events: MessageWriter<TraceEvent>,
+) {
+    while let Some(update) = engine.try_update() {
+        events.write(trace.apply(update));
+    }
+}
+
+fn send_wishes(
+    engine: Res<EngineLink>,
+    mut wishes: MessageReader<EngineWish>,
+    mut events: MessageWriter<TraceEvent>,
+) {
+    for wish in wishes.read() {
+        let request = match wish.clone() {
+            EngineWish::Load(source, settings) => EngineRequest::Load { source, settings },
+            EngineWish::Begin(text) => EngineRequest::SetPrompt(Prompt::Text(text)),
+            EngineWish::Step => EngineRequest::Step,
+            EngineWish::Stop => EngineRequest::Stop,
+            EngineWish::Sample(settings) => EngineRequest::SetSampler(settings),
+        };
+        match engine.request(request) {
+            Ok(()) => {}
+            Err(error @ (SendError::Busy | SendError::Ended)) => {
+                events.write(TraceEvent::Failed(error.to_string()));
+            }
+        }
+    }
+}

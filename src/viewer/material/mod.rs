@@ -1,0 +1,59 @@
+//! Puts the scene on the GPU and draws it: ground, tiles, patterns, near boxes and arcs.
+//!
+//! All values live in two storage buffers that only grow; the shaders find a cell's place and
+//! colour from its index. A frame costs five draws whatever the model's size, and uploads only what
+//! changed.
+
+mod draw;
+mod gpu;
+mod pipeline;
+mod upload;
+
+use bevy::core_pipeline::Core3d;
+use bevy::core_pipeline::core_3d::{main_opaque_pass_3d, main_transparent_pass_3d};
+use bevy::core_pipeline::schedule::Core3dSystems;
+use bevy::prelude::*;
+use bevy::render::render_resource::SpecializedRenderPipelines;
+use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems};
+
+pub use gpu::{
+    Arc, BAND_BIT, Band, Block, FLAG_HIDDEN, FLAG_STREAM, MAX_NEAR_CELLS, MAX_NEAR_TILES,
+    NOT_FINITE, NearTile, WorldUniform,
+};
+
+use pipeline::{CellPipelines, CellShaders};
+
+/// Draws [`DrawList`](crate::viewer::scene::DrawList) and the
+/// [`ValueBuffer`](crate::viewer::scene::ValueBuffer) in every 3D camera.
+pub struct MaterialPlugin;
+
+impl Plugin for MaterialPlugin {
+    fn build(&self, app: &mut App) {
+        let shaders = CellShaders::new(&mut app.world_mut().resource_mut());
+        let Some(render_app) = app.get_sub_app_mut(RenderApp) else {
+            return; // No renderer: the scene is kept up to date all the same.
+        };
+        render_app
+            .insert_resource(shaders)
+            .init_resource::<SpecializedRenderPipelines<CellPipelines>>()
+            .add_systems(
+                RenderStartup,
+                (pipeline::init_pipelines, upload::init_buffers),
+            )
+            .add_systems(ExtractSchedule, upload::upload_changes)
+            .add_systems(
+                Render,
+                (
+                    pipeline::specialize_pipelines.in_set(RenderSystems::Prepare),
+                    upload::prepare_bind_groups.in_set(RenderSystems::PrepareBindGroups),
+                ),
+            )
+            .add_systems(
+                Core3d,
+                draw::draw_cells
+                    .after(main_opaque_pass_3d)
+                    .before(main_transparent_pass_3d)
+                    .in_set(Core3dSystems::MainPass),
+            );
+    }
+}

@@ -1,0 +1,51 @@
+//! What people see: the world, the panels beside it, and pictures of both.
+//!
+//! `inference -> playback -> scene -> material` is the stream. `camera`, `ui` and `capture` stand
+//! beside its end: they read resources, write messages, and never name one another.
+
+pub mod app;
+pub mod camera;
+pub mod capture;
+pub mod inference;
+pub mod material;
+pub mod playback;
+pub mod scene;
+pub mod ui;
+
+use bevy::prelude::*;
+
+/// The order of the viewer's systems within a frame.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ViewerSystems {
+    /// Take in what the engine has told.
+    Receive,
+    /// Move the playhead.
+    Playback,
+    /// Arrange what is drawn.
+    Arrange,
+    /// Move the camera.
+    Camera,
+}
+
+/// Everything but the window: the same in a window, offscreen and in tests.
+pub struct ViewerPlugin;
+
+impl Plugin for ViewerPlugin {
+    fn build(&self, app: &mut App) {
+        app.configure_sets(
+            Update,
+            (
+                ViewerSystems::Receive,
+                ViewerSystems::Playback,
+                ViewerSystems::Arrange,
+                ViewerSystems::Camera,
+            )
+                .chain(),
+        )
+        .add_plugins((
+            inference::InferencePlugin,
+            playback::PlaybackPlugin,
+            scene::ScenePlugin,
+        ));
+    }
+}

@@ -1,0 +1,260 @@
+//! Panels beside the world, labels over it, and the keys.
+//!
+//! A panel is a value: state in a struct, data by reference, wishes out. This file gathers the data,
+//! draws the panels and sends the wishes on.
+
+mod keys;
+mod labels;
+pub mod panels;
+pub mod theme;
+mod view;
+
+use bevy::prelude::*;
+use bevy_egui::input::egui_wants_any_keyboard_input;
+use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
+
+use panels::{Intent, Panels};
+pub use view::UiView;
+
+use super::camera::CameraWish;
+use super::inference::{ActiveTrace, EngineWish, TraceEvent};
+use super::playback::{Playback, PlaybackWish, Playhead};
+use super::scene::{SceneLayout, SceneSettings, ValueBuffer};
+use crate::analysis::Candidate;
+use crate::model::SamplerSettings;
+
+/// Draws panels and labels, and turns keys and clicks into messages.
+pub struct UiPlugin;
+
+impl Plugin for UiPlugin {
+    fn build(&self, app: &mut App) {
+        if !app.is_plugin_added::<EguiPlugin>() {
+            app.add_plugins(EguiPlugin::default());
+        }
+        app.init_resource::<UiState>()
+            .init_resource::<UiSettings>()
+            .add_systems(
+                Update,
+                (
+                    note_events,
+                    keys::obey_keys.run_if(not(egui_wants_any_keyboard_input)),
+                ),
+            )
+            .add_systems(EguiPrimaryContextPass, draw_ui);
+    }
+}
+
+/// What of the interface is shown.
+#[derive(Resource, Clone, Debug, PartialEq)]
+pub struct UiSettings {
+    /// Whether the panels are there.
+    pub has_panels: bool,
+    /// Whether the legend is there even without the panels, as in pictures.
+    pub has_legend: bool,
+    /// Whether names stand in the world.
+    pub has_labels: bool,
+    /// The prompt to begin with.
+    pub prompt: String,
+    /// Whether there are weights to run.
+    pub can_run: bool,
+}
+
+impl Default for UiSettings {
+    fn default() -> Self {
+        Self {
+            has_panels: true,
+            has_legend: true,
+            has_labels: true,
+            prompt: String::new(),
+            can_run: true,
+        }
+    }
+}
+
+/// The interface's own state.
+#[derive(Resource, Default)]
+pub(super) struct UiState {
+    panels: Panels,
+    /// The last failure, until it is dismissed or another text begins.
+    failure: Option<String>,
+    /// What happens, for the status line.
+    status: String,
+    /// How far loading has come, 0 to 1.
+    loading: Option<f32>,
+    /// The most probable next tokens after the playhead's token.
+    candidates: Vec<Candidate>,
+    candidates_of: Option<(usize, usize)>,
+    shown_theme: Option<crate::color::Theme>,
+    has_prompt: bool,
+}
+
+fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>) {
+    for event in events.read() {
+        match event {
+            TraceEvent::Loading(progress) => {
+                let share = progress.done_bytes as f32 / progress.total_bytes.max(1) as f32;
+                state.loading = Some(share);
+                "Reading weights".clone_into(&mut state.status);
+            }
+            TraceEvent::ModelLoaded => {
+                state.loading = None;
+                state.failure = None;
+                "Model ready".clone_into(&mut state.status);
+            }
+            TraceEvent::PassStarted { n_pos, .. } => {
+                state.failure = None;
+                state.candidates_of = None;
+                state.status = match n_pos {
+                    1 => "Computing a token".to_owned(),
+                    n => format!("Computing {n} tokens"),
+                };
+            }
+            TraceEvent::Computed { .. } => {}
+            TraceEvent::PassDone => "Ready".clone_into(&mut state.status),
+            TraceEvent::Paused(reason) => {
+                state.status = view::pause_text(*reason).to_owned();
+            }
+            TraceEvent::Failed(message) => {
+                state.loading = None;
+                state.failure = Some(message.clone());
+                "Failed".clone_into(&mut state.status);
+            }
+        }
+    }
+}
+
+/// Where wishes go.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Wishes<'w> {
+    engine: MessageWriter<'w, EngineWish>,
+    playback: MessageWriter<'w, PlaybackWish>,
+    camera: MessageWriter<'w, CameraWish>,
+}
+
+fn draw_ui(
+    mut contexts: EguiContexts,
+    mut state: ResMut<UiState>,
+    mut ui_settings: ResMut<UiSettings>,
+    mut scene_settings: ResMut<SceneSettings>,
+    trace: Res<ActiveTrace>,
+    layout: Res<SceneLayout>,
+    values: Res<ValueBuffer>,
+    playback: Res<Playback>,
+    playhead: Res<Playhead>,
+    camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
+    mut wishes: Wishes,
+) -> Result {
+    let context = contexts.ctx_mut()?.clone();
+    let state = &mut *state;
+    if state.shown_theme != Some(scene_settings.theme) {
+        state.shown_theme = Some(scene_settings.theme);
+        theme::apply(&context, scene_settings.theme);
+    }
+    if !state.has_prompt && !ui_settings.prompt.is_empty() {
+        state.has_prompt = true;
+        state.panels.prompt.text.clone_from(&ui_settings.prompt);
+    }
+    view::refresh_candidates(
+        &trace,
+        playhead.lane,
+        &mut state.candidates,
+        &mut state.candidates_of,
+    );
+    let view = UiView {
+        model: trace.model(),
+        tokens: &trace.tokens(),
+        candidates: &state.candidates,
+        playhead: *playhead,
+        playback: *playback,
+        n_orders: super::playback::n_orders(&trace),
+        stage: view::stage(&trace, playhead.order),
+        is_computing: trace.is_computing(),
+        can_run: ui_settings.can_run,
+        status: &state.status,
+        failure: state.failure.as_deref(),
+        loading: state.loading,
+        theme: scene_settings.theme,
+        has_arcs: scene_settings.has_arcs,
+        arc_threshold: scene_settings.arc_threshold,
+        range_mode: scene_settings.range_mode,
+        hidden: &scene_settings.hidden,
+        n_not_finite: values.n_not_finite(),
+        legend: view::legend(layout.as_ref().as_ref(), &values, scene_settings.range_mode),
+    };
+    if ui_settings.has_labels
+        && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
+    {
+        let projector = |point: Vec3| labels::project(camera, transform, point);
+        labels::draw(&context, layout, &view, &projector, transform.translation());
+    }
+    let mut intents = Vec::new();
+    if ui_settings.has_panels {
+        state.panels.show(&context, &view, &mut intents);
+    } else if ui_settings.has_legend {
+        state.panels.show_legend_only(&context, &view);
+    }
+    for intent in intents {
+        fulfil(
+            intent,
+            state,
+            &mut ui_settings,
+            &mut scene_settings,
+            &mut wishes,
+        );
+    }
+    Ok(())
+}
+
+/// Sends a wish on to whom it concerns.
+fn fulfil(
+    intent: Intent,
+    state: &mut UiState,
+    ui_settings: &mut UiSettings,
+    scene_settings: &mut SceneSettings,
+    wishes: &mut Wishes,
+) {
+    match intent {
+        Intent::Begin(text) => {
+            state.failure = None;
+            wishes.engine.write(EngineWish::Begin(text));
+        }
+        Intent::Stop => {
+            wishes.engine.write(EngineWish::Stop);
+        }
+        Intent::Sample(settings) => {
+            wishes
+                .engine
+                .write(EngineWish::Sample(SamplerSettings { ..settings }));
+        }
+        Intent::TogglePlay => {
+            wishes.playback.write(PlaybackWish::Toggle);
+        }
+        Intent::StepForward => {
+            wishes.playback.write(PlaybackWish::StepForward);
+        }
+        Intent::StepBack => {
+            wishes.playback.write(PlaybackWish::StepBack);
+        }
+        Intent::Replay => {
+            wishes.playback.write(PlaybackWish::Replay);
+        }
+        Intent::SeekLane(lane) => {
+            wishes.playback.write(PlaybackWish::SeekLane(lane));
+        }
+        Intent::SeekOrder(order) => {
+            wishes.playback.write(PlaybackWish::SeekOrder(order));
+        }
+        Intent::Speed(layers_per_sec) => {
+            wishes.playback.write(PlaybackWish::Speed(layers_per_sec));
+        }
+        Intent::GoTo(viewpoint) => {
+            wishes.camera.write(CameraWish::GoTo(viewpoint));
+        }
+        Intent::Theme(theme) => scene_settings.theme = theme,
+        Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
+        Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,
+        Intent::Ranges(mode) => scene_settings.range_mode = mode,
+        Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
+        Intent::DismissFailure => state.failure = None,
+    }
+}

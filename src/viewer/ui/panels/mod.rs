@@ -1,0 +1,142 @@
+//! The panels. None of them knows the application: a test draws them with egui alone.
+
+pub mod help;
+mod legend;
+mod prompt;
+mod text;
+mod transport;
+
+use egui::{Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, ScrollArea, Ui, UiBuilder};
+
+pub use help::HelpSheet;
+pub use legend::LegendPanel;
+pub use prompt::PromptPanel;
+pub use text::TextPanel;
+pub use transport::TransportPanel;
+
+use super::theme;
+use super::view::UiView;
+use crate::color::{RangeMode, Theme};
+use crate::model::SamplerSettings;
+use crate::viewer::camera::Viewpoint;
+
+/// What the user wants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Intent {
+    /// Begin a text with this prompt.
+    Begin(String),
+    /// Stop computing.
+    Stop,
+    /// Choose tokens so from now on.
+    Sample(SamplerSettings),
+    /// Play or pause.
+    TogglePlay,
+    /// One token on.
+    StepForward,
+    /// One token back.
+    StepBack,
+    /// Run the signal through the pass again.
+    Replay,
+    /// Show the text up to this position.
+    SeekLane(usize),
+    /// Show the pass up to this hook point.
+    SeekOrder(f32),
+    /// Layers a second.
+    Speed(f32),
+    /// Fly there.
+    GoTo(Viewpoint),
+    /// Dark or light.
+    Theme(Theme),
+    /// With arcs, or without.
+    Arcs(bool),
+    /// Weights below this have no arc.
+    ArcThreshold(f32),
+    /// Which values share a range.
+    Ranges(RangeMode),
+    /// With names in the world, or without.
+    Labels(bool),
+    /// The failure was read.
+    DismissFailure,
+}
+
+/// All panels.
+#[derive(Default)]
+pub struct Panels {
+    /// Prompt and sampler.
+    pub prompt: PromptPanel,
+    /// The text so far and what may come next.
+    pub text: TextPanel,
+    /// What the colours mean.
+    pub legend: LegendPanel,
+    /// Playhead and status.
+    pub transport: TransportPanel,
+    /// The keys.
+    pub help: HelpSheet,
+}
+
+impl Panels {
+    /// Draws them all around the free middle.
+    pub fn show(&mut self, context: &Context, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+        let mut root = root_ui(context);
+        let frame = Frame::NONE
+            .fill(theme::panel_fill(view.theme))
+            .inner_margin(Margin::symmetric(12, 10));
+        EguiPanel::bottom("transport")
+            .frame(frame)
+            .resizable(false)
+            .show_separator_line(false)
+            .show_inside(&mut root, |ui| self.transport.ui(ui, view, intents));
+        EguiPanel::left("prompt")
+            .frame(frame)
+            .default_size(232.0)
+            .show_separator_line(false)
+            .show_inside(&mut root, |ui| {
+                ScrollArea::vertical().show(ui, |ui| self.prompt.ui(ui, view, intents));
+            });
+        EguiPanel::right("text")
+            .frame(frame)
+            .default_size(248.0)
+            .show_separator_line(false)
+            .show_inside(&mut root, |ui| {
+                ScrollArea::vertical().show(ui, |ui| {
+                    self.text.ui(ui, view, intents);
+                    ui.add_space(10.0);
+                    ui.separator();
+                    self.legend.ui(ui, view);
+                });
+            });
+        self.help.show(context, view.theme);
+    }
+
+    /// Draws the legend by itself, for pictures of the world.
+    pub fn show_legend_only(&mut self, context: &Context, view: &UiView<'_>) {
+        egui::Area::new(Id::new("legend"))
+            .anchor(egui::Align2::RIGHT_BOTTOM, egui::vec2(-16.0, -16.0))
+            .interactable(false)
+            .show(context, |ui| {
+                Frame::NONE
+                    .fill(theme::panel_fill(view.theme).gamma_multiply(0.85))
+                    .corner_radius(6)
+                    .inner_margin(Margin::symmetric(12, 9))
+                    .show(ui, |ui| {
+                        ui.set_width(220.0);
+                        self.legend.ui(ui, view);
+                    });
+            });
+    }
+}
+
+fn root_ui(context: &Context) -> Ui {
+    Ui::new(
+        context.clone(),
+        Id::new("llmscope"),
+        UiBuilder::new()
+            .layer_id(LayerId::background())
+            .max_rect(context.viewport_rect()),
+    )
+}
+
+/// A panel's heading.
+fn heading(ui: &mut Ui, text: &str) {
+    ui.label(egui::RichText::new(text).heading().strong());
+}

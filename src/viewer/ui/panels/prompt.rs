@@ -1,0 +1,191 @@
+//! The prompt, how tokens are chosen, and what is shown.
+
+use egui::{Button, Slider, TextEdit, Ui};
+
+use super::{Intent, heading};
+use crate::color::{RangeMode, Theme};
+use crate::model::SamplerSettings;
+use crate::viewer::camera::Viewpoint;
+use crate::viewer::ui::theme;
+use crate::viewer::ui::view::UiView;
+
+/// The prompt, how tokens are chosen, and what is shown.
+pub struct PromptPanel {
+    /// What is typed.
+    pub text: String,
+    sampler: SamplerSettings,
+    has_top_k: bool,
+    has_top_p: bool,
+    top_k: usize,
+    top_p: f64,
+    has_labels: bool,
+}
+
+impl Default for PromptPanel {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            sampler: SamplerSettings::default(),
+            has_top_k: false,
+            has_top_p: false,
+            top_k: 40,
+            top_p: 0.95,
+            has_labels: true,
+        }
+    }
+}
+
+impl PromptPanel {
+    /// Draws the panel.
+    pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+        heading(ui, "Prompt");
+        self.prompt(ui, view, intents);
+        ui.add_space(8.0);
+        ui.separator();
+        heading(ui, "Next token");
+        self.sampler(ui, intents);
+        ui.add_space(8.0);
+        ui.separator();
+        heading(ui, "View");
+        self.view(ui, view, intents);
+    }
+
+    fn prompt(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+        let hint = if view.can_run {
+            "Type a text for the model"
+        } else {
+            "No weights: the shape alone is shown"
+        };
+        let edit = ui.add_enabled(
+            view.can_run,
+            TextEdit::multiline(&mut self.text)
+                .id_salt("prompt_text")
+                .hint_text(hint)
+                .desired_rows(3)
+                .desired_width(f32::INFINITY),
+        );
+        let shortcut = edit.has_focus()
+            && ui.input(|input| input.modifiers.command && input.key_pressed(egui::Key::Enter));
+        ui.horizontal(|ui| {
+            let run = ui
+                .add_enabled(view.can_run && view.model.is_some(), Button::new("Run"))
+                .on_hover_text("Compute this text (Ctrl+Enter)");
+            if run.clicked() || (shortcut && view.can_run) {
+                intents.push(Intent::Begin(self.text.clone()));
+            }
+            if ui
+                .add_enabled(view.is_computing, Button::new("Stop"))
+                .on_hover_text("Stop the pass being computed")
+                .clicked()
+            {
+                intents.push(Intent::Stop);
+            }
+        });
+    }
+
+    fn sampler(&mut self, ui: &mut Ui, intents: &mut Vec<Intent>) {
+        let before = self.settings();
+        ui.add(Slider::new(&mut self.sampler.temperature, 0.0..=2.0).text("temperature"))
+            .on_hover_text("0 takes the most probable token");
+        let is_random = self.sampler.temperature > 0.0;
+        ui.add_enabled_ui(is_random, |ui| {
+            ui.horizontal(|ui| {
+                ui.checkbox(&mut self.has_top_k, "top-k");
+                ui.add_enabled(
+                    self.has_top_k,
+                    egui::DragValue::new(&mut self.top_k).range(1..=100_000),
+                )
+                .on_hover_text("Choose among this many most probable tokens");
+            });
+            ui.horizontal(|ui| {
+                ui.checkbox(&mut self.has_top_p, "top-p");
+                ui.add_enabled(
+                    self.has_top_p,
+                    egui::DragValue::new(&mut self.top_p)
+                        .range(0.01..=1.0)
+                        .speed(0.01),
+                )
+                .on_hover_text("Choose among the most probable that together reach this");
+            });
+            ui.horizontal(|ui| {
+                ui.label("seed");
+                ui.add(egui::DragValue::new(&mut self.sampler.seed));
+            });
+        });
+        if self.settings() != before {
+            intents.push(Intent::Sample(self.settings()));
+        }
+    }
+
+    fn settings(&self) -> SamplerSettings {
+        SamplerSettings {
+            top_k: self.has_top_k.then_some(self.top_k),
+            top_p: self.has_top_p.then_some(self.top_p),
+            ..self.sampler
+        }
+    }
+
+    fn view(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 5.0;
+            for (index, viewpoint) in Viewpoint::ALL.into_iter().enumerate() {
+                if ui
+                    .button(viewpoint.title())
+                    .on_hover_text(format!("Fly there ({})", index + 1))
+                    .clicked()
+                {
+                    intents.push(Intent::GoTo(viewpoint));
+                }
+            }
+        });
+        let mut has_arcs = view.has_arcs;
+        if ui
+            .checkbox(&mut has_arcs, "attention arcs")
+            .on_hover_text("From key to query, the mean over a layer's heads")
+            .changed()
+        {
+            intents.push(Intent::Arcs(has_arcs));
+        }
+        let mut threshold = view.arc_threshold;
+        let slider = Slider::new(&mut threshold, 0.02..=1.0).text("weight from");
+        if ui.add_enabled(has_arcs, slider).changed() {
+            intents.push(Intent::ArcThreshold(threshold));
+        }
+        if ui.checkbox(&mut self.has_labels, "labels").changed() {
+            intents.push(Intent::Labels(self.has_labels));
+        }
+        ui.horizontal(|ui| {
+            ui.label("range");
+            for (mode, title, hint) in [
+                (
+                    RangeMode::PerTensor,
+                    "tensor",
+                    "Each tensor of each layer has its own range",
+                ),
+                (
+                    RangeMode::PerName,
+                    "name",
+                    "Tensors of one name share a range in all layers",
+                ),
+            ] {
+                let is_chosen = view.range_mode == mode;
+                if ui
+                    .selectable_label(is_chosen, title)
+                    .on_hover_text(hint)
+                    .clicked()
+                {
+                    intents.push(Intent::Ranges(mode));
+                }
+            }
+        });
+        ui.horizontal(|ui| {
+            ui.label("theme");
+            for (theme, title) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
+                if ui.selectable_label(view.theme == theme, title).clicked() {
+                    intents.push(Intent::Theme(theme));
+                }
+            }
+        });
+        ui.colored_label(theme::weak_text(view.theme), "F1 lists the keys");
+    }
+}

@@ -1,0 +1,170 @@
+//! The playhead: buttons, scrubbers, and what happens.
+
+use egui::{Button, ProgressBar, RichText, Slider, Ui};
+
+use super::Intent;
+use crate::viewer::ui::theme;
+use crate::viewer::ui::view::UiView;
+
+/// The playhead: buttons, scrubbers, and what happens.
+#[derive(Default)]
+pub struct TransportPanel;
+
+impl TransportPanel {
+    /// Draws the panel.
+    pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+        ui.horizontal(|ui| {
+            buttons(ui, view, intents);
+            ui.separator();
+            scrubbers(ui, view, intents);
+        });
+        status(ui, view, intents);
+    }
+}
+
+fn buttons(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    let has_text = !view.tokens.is_empty();
+    let (symbol, hint) = if view.playback.is_playing {
+        ("⏸", "Pause (Space)")
+    } else {
+        ("▶", "Play: token follows token (Space)")
+    };
+    for (symbol, hint, is_enabled, intent) in [
+        (
+            "⏮",
+            "One token back (←)",
+            has_text && view.playhead.lane > 0,
+            Intent::StepBack,
+        ),
+        (symbol, hint, has_text && view.can_run, Intent::TogglePlay),
+        (
+            "⏭",
+            "One token on (→)",
+            has_text && view.can_run,
+            Intent::StepForward,
+        ),
+        (
+            "⟲",
+            "Run the signal through the model again (R)",
+            has_text,
+            Intent::Replay,
+        ),
+    ] {
+        let button = Button::new(RichText::new(symbol).size(16.0)).min_size(egui::vec2(32.0, 26.0));
+        if ui
+            .add_enabled(is_enabled, button)
+            .on_hover_text(hint)
+            .clicked()
+        {
+            intents.push(intent);
+        }
+    }
+}
+
+fn scrubbers(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    let mut layers_per_sec = view.playback.layers_per_sec;
+    ui.spacing_mut().slider_width = 80.0;
+    let speed = Slider::new(&mut layers_per_sec, 0.25..=60.0)
+        .logarithmic(true)
+        .custom_formatter(|value, _| format!("{value:.1}"))
+        .text("layers/s");
+    if ui
+        .add(speed)
+        .on_hover_text("How fast the signal runs")
+        .changed()
+    {
+        intents.push(Intent::Speed(layers_per_sec));
+    }
+    ui.separator();
+    let last_lane = view.tokens.len().saturating_sub(1);
+    ui.spacing_mut().slider_width = 130.0;
+    let mut lane = view.playhead.lane;
+    let token = Slider::new(&mut lane, 0..=last_lane).text(format!("of {last_lane} token"));
+    if ui
+        .add_enabled(last_lane > 0, token)
+        .on_hover_text("The last token shown")
+        .changed()
+    {
+        intents.push(Intent::SeekLane(lane));
+    }
+    ui.separator();
+    let mut order = view.playhead.order;
+    ui.spacing_mut().slider_width = (ui.available_width() - 330.0).clamp(60.0, 420.0);
+    let signal = Slider::new(&mut order, 0.0..=view.n_orders.max(1.0)).show_value(false);
+    let response = ui
+        .add_enabled(!view.tokens.is_empty(), signal)
+        .on_hover_text("How far the signal has come through the model");
+    if response.changed() {
+        intents.push(Intent::SeekOrder(order));
+    }
+    let stage = match view.stage {
+        _ if view.tokens.is_empty() => String::new(),
+        Some(hook) => match hook.layer() {
+            Some(layer) => format!("layer {layer}, {}", hook.title()),
+            None => hook.title().to_owned(),
+        },
+        None => String::new(),
+    };
+    ui.label(RichText::new(stage).strong());
+}
+
+fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    ui.horizontal(|ui| {
+        if let Some(failure) = view.failure {
+            ui.colored_label(theme::failure_text(view.theme), failure);
+            if ui.small_button("Dismiss").clicked() {
+                intents.push(Intent::DismissFailure);
+            }
+            return;
+        }
+        if let Some(share) = view.loading {
+            ui.add(
+                ProgressBar::new(share)
+                    .desired_width(160.0)
+                    .show_percentage(),
+            );
+        }
+        let weak = theme::weak_text(view.theme);
+        ui.label(RichText::new(view.status).size(12.0).color(weak));
+        if let Some(model) = view.model {
+            let config = &model.config;
+            ui.label(
+                RichText::new(format!(
+                    "{}   {} layers × {} heads, {} neurons a layer, {} parameters",
+                    model.name,
+                    config.n_layers,
+                    config.n_heads,
+                    grouped(config.d_mlp as u64),
+                    grouped(config.parameter_count()),
+                ))
+                .size(12.0)
+                .color(weak),
+            );
+        }
+    });
+}
+
+/// A whole number in groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_three_digits() {
+        let texts = [7, 768, 1024, 354_823_168].map(grouped);
+
+        assert_eq!(texts, ["7", "768", "1,024", "354,823,168"]);
+    }
+}

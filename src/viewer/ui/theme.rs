@@ -1,0 +1,90 @@
+//! The look of panels and labels: the same neutrals as the world's.
+
+use egui::{Color32, CornerRadius, FontId, Stroke, TextStyle, Visuals};
+
+use crate::color::{Rgb, Theme};
+
+/// A colour of the world as egui has it.
+pub fn color(rgb: Rgb) -> Color32 {
+    let [r, g, b] = rgb;
+    Color32::from_rgb(r, g, b)
+}
+
+/// The panels' ground.
+pub fn panel_fill(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgba_unmultiplied(14, 17, 23, 236),
+        Theme::Light => Color32::from_rgba_unmultiplied(248, 249, 251, 240),
+    }
+}
+
+/// Text that steps back.
+pub fn weak_text(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(139, 149, 167),
+        Theme::Light => Color32::from_rgb(92, 101, 117),
+    }
+}
+
+/// What failed.
+pub fn failure_text(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(255, 138, 128),
+        Theme::Light => Color32::from_rgb(178, 34, 34),
+    }
+}
+
+/// What is chosen or runs.
+pub fn accent(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(126, 205, 195),
+        Theme::Light => Color32::from_rgb(24, 118, 110),
+    }
+}
+
+/// Makes egui look like the theme.
+pub fn apply(context: &egui::Context, theme: Theme) {
+    let neutrals = theme.neutrals();
+    let mut visuals = match theme {
+        Theme::Dark => Visuals::dark(),
+        Theme::Light => Visuals::light(),
+    };
+    visuals.panel_fill = panel_fill(theme);
+    visuals.window_fill = panel_fill(theme);
+    visuals.window_stroke = Stroke::new(1.0, color(neutrals.road));
+    visuals.override_text_color = Some(color(neutrals.text));
+    visuals.selection.bg_fill = accent(theme).gamma_multiply(0.45);
+    visuals.selection.stroke = Stroke::new(1.0, color(neutrals.text));
+    visuals.slider_trailing_fill = true;
+    let radius = CornerRadius::same(4);
+    for widget in [
+        &mut visuals.widgets.noninteractive,
+        &mut visuals.widgets.inactive,
+        &mut visuals.widgets.hovered,
+        &mut visuals.widgets.active,
+        &mut visuals.widgets.open,
+    ] {
+        widget.corner_radius = radius;
+    }
+    visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, color(neutrals.road));
+    visuals.widgets.inactive.weak_bg_fill = color(neutrals.road);
+    visuals.widgets.inactive.bg_fill = color(neutrals.road);
+    context.set_visuals(visuals);
+    context.all_styles_mut(|style| {
+        for (text_style, size) in [
+            (TextStyle::Small, 11.0),
+            (TextStyle::Body, 13.5),
+            (TextStyle::Button, 13.5),
+            (TextStyle::Heading, 16.0),
+        ] {
+            style
+                .text_styles
+                .insert(text_style, FontId::proportional(size));
+        }
+        style
+            .text_styles
+            .insert(TextStyle::Monospace, FontId::monospace(12.5));
+        style.spacing.item_spacing = egui::vec2(8.0, 6.0);
+        style.spacing.button_padding = egui::vec2(9.0, 4.0);
+    });
+}

@@ -1,0 +1,190 @@
+//! The data that panels show, gathered once a frame.
+
+use std::collections::BTreeSet;
+
+use crate::analysis::{Candidate, top_candidates};
+use crate::color::{Colormap, RangeMode, Theme};
+use crate::engine::{LoadedModel, PauseReason};
+use crate::hook::{BlockSite, HookPoint};
+use crate::layout::ModelLayout;
+use crate::trace::TokenTrace;
+use crate::viewer::inference::ActiveTrace;
+use crate::viewer::playback::{Playback, Playhead};
+use crate::viewer::scene::{ValueBuffer, block_ranges};
+
+/// How many next tokens are listed.
+const N_CANDIDATES: usize = 5;
+
+/// What the panels show.
+pub struct UiView<'a> {
+    /// The model, once it is loaded.
+    pub model: Option<&'a LoadedModel>,
+    /// The token at every position.
+    pub tokens: &'a [u32],
+    /// What may follow the playhead's token.
+    pub candidates: &'a [Candidate],
+    /// Where the picture stands.
+    pub playhead: Playhead,
+    /// How it moves.
+    pub playback: Playback,
+    /// Hook points of a pass.
+    pub n_orders: f32,
+    /// The last hook point the signal has reached.
+    pub stage: Option<HookPoint>,
+    /// Whether a pass is being computed.
+    pub is_computing: bool,
+    /// Whether there are weights to run.
+    pub can_run: bool,
+    /// What happens.
+    pub status: &'a str,
+    /// What went wrong last.
+    pub failure: Option<&'a str>,
+    /// How far loading has come, 0 to 1.
+    pub loading: Option<f32>,
+    /// Dark or light.
+    pub theme: Theme,
+    /// Whether there are arcs.
+    pub has_arcs: bool,
+    /// Weights below this have no arc.
+    pub arc_threshold: f32,
+    /// Which values share a range.
+    pub range_mode: RangeMode,
+    /// Kinds left out.
+    pub hidden: &'a BTreeSet<BlockSite>,
+    /// Values that are NaN or infinite.
+    pub n_not_finite: usize,
+    /// What the colours mean.
+    pub legend: Vec<LegendRow>,
+}
+
+/// One colour map in use.
+pub struct LegendRow {
+    /// What it colours.
+    pub title: &'static str,
+    /// The map.
+    pub map: Colormap,
+    /// The values at its low end, middle and high end.
+    pub ticks: [String; 3],
+    /// Which values share the range.
+    pub note: &'static str,
+}
+
+/// The hook point that the signal has reached last.
+pub(super) fn stage(trace: &ActiveTrace, order: f32) -> Option<HookPoint> {
+    let hooks = trace.model()?.config.hook_points();
+    let reached = (order.ceil() as usize).clamp(1, hooks.len()) - 1;
+    hooks.get(reached).copied()
+}
+
+pub(super) fn pause_text(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::Done => "Ready",
+        PauseReason::Asked => "Stopped",
+        PauseReason::EndOfText => "The model ended the text",
+        PauseReason::ContextFull => "The context is full: the model can read no more tokens",
+    }
+}
+
+/// Recomputes what may follow the token at `lane`, if that is not what is there.
+pub(super) fn refresh_candidates(
+    trace: &ActiveTrace,
+    lane: usize,
+    candidates: &mut Vec<Candidate>,
+    candidates_of: &mut Option<(usize, usize)>,
+) {
+    let n_recorded = trace.trace().map_or(0, crate::trace::Trace::len);
+    if *candidates_of == Some((lane, n_recorded)) {
+        return;
+    }
+    *candidates_of = Some((lane, n_recorded));
+    *candidates = trace
+        .trace()
+        .and_then(|recorded| recorded.token(lane))
+        .and_then(|token: TokenTrace<'_>| token.row(HookPoint::Logits))
+        .map(|logits| top_candidates(logits, N_CANDIDATES))
+        .unwrap_or_default();
+}
+
+/// What the colours mean, with the ranges in use.
+pub(super) fn legend(
+    layout: Option<&ModelLayout>,
+    values: &ValueBuffer,
+    mode: RangeMode,
+) -> Vec<LegendRow> {
+    let Some(layout) = layout else {
+        return Vec::new();
+    };
+    let ranges = block_ranges(layout, values, mode);
+    let limits = ranges.iter().map(|(range, _)| range.limit);
+    let low = limits.clone().fold(f32::INFINITY, f32::min);
+    let high = limits.fold(0.0, f32::max);
+    let limit = |sign: &str| match mode {
+        _ if high == 0.0 => format!("{sign}range"),
+        _ if low == high => format!("{sign}{}", number(high)),
+        _ => format!("{sign}{}…{}", number(low), number(high)),
+    };
+    let rms = |kind: BlockSite| {
+        let stats = layout.blocks.iter().zip(&ranges);
+        stats
+            .filter(|(block, _)| block.hook.site() == Some(kind))
+            .map(|(_, (_, rms))| *rms)
+            .fold(0.0, f32::max)
+    };
+    let stream = rms(BlockSite::ResidPre);
+    vec![
+        LegendRow {
+            title: "Values, near",
+            map: Colormap::Diverging,
+            ticks: [limit("−"), "0".to_owned(), limit("+")],
+            note: match mode {
+                RangeMode::PerTensor => "linear; 99 % of each tensor",
+                RangeMode::PerName => "linear; 99 % of each name",
+            },
+        },
+        LegendRow {
+            title: "Attention weights",
+            map: Colormap::Sequential,
+            ticks: ["0".to_owned(), "0.5".to_owned(), "1".to_owned()],
+            note: "linear; each row sums to 1",
+        },
+        LegendRow {
+            title: "Tiles, far: root mean square",
+            map: Colormap::Magnitude,
+            ticks: [
+                "0".to_owned(),
+                String::new(),
+                if stream == 0.0 {
+                    "greatest".to_owned()
+                } else {
+                    format!("{} (stream)", number(stream))
+                },
+            ],
+            note: "linear; greatest of each name",
+        },
+    ]
+}
+
+/// A number for a label: three digits.
+pub(super) fn number(value: f32) -> String {
+    let magnitude = value.abs();
+    if value == 0.0 {
+        "0".to_owned()
+    } else if (0.01..10_000.0).contains(&magnitude) {
+        let digits = (2 - magnitude.log10().floor() as i32).max(0) as usize;
+        format!("{value:.digits$}")
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let texts = [0.0, 1.0, -0.012_34, 123.4, 12_345.0, 1e-7].map(number);
+
+        assert_eq!(texts, ["0", "1.00", "-0.0123", "123", "1.2e4", "1.0e-7"]);
+    }
+}
