@@ -153,7 +153,7 @@ fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
     let wave = |pos: usize, dim: usize| {
         let slowness = (dim / 2) as f32 / (d_model / 2) as f32;
         let angle = 2.5 * pos as f32 / 50_f32.powf(slowness);
-        0.04 * if dim % 2 == 0 {
+        0.06 * if dim % 2 == 0 {
             angle.sin()
         } else {
             angle.cos()

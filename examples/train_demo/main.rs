@@ -136,7 +136,7 @@ fn main() -> Result<()> {
         time,
         loss: learner.held_out_loss(&held_out)?,
         bigram_loss,
-        heads: scores::head_scores(&config, &net, args.seed)?,
+        copies: scores::copy_score(&config, &net, args.seed)?,
         samples: samples::samples(&config, &net, &tokenizer, args.seed)?,
         config,
     };

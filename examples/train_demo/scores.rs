@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use candle_nn::ops::log_softmax;
 use llmscope::config::ModelConfig;
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::model::{Gpt2, KvCaches, Recorder};
@@ -27,8 +28,29 @@ pub struct HeadScore {
     pub previous: f32,
 }
 
-/// Scores every head on an end-of-text token followed by random tokens, twice the same.
-pub fn head_scores(config: &ModelConfig, net: &Gpt2, seed: u64) -> Result<Vec<HeadScore>> {
+/// How a model handles random tokens said twice.
+pub struct CopyScore {
+    /// Every head's scores.
+    pub heads: Vec<HeadScore>,
+    /// Mean loss over the second copy, nats per token; chance is the logarithm of the vocabulary.
+    pub second_copy_loss: f64,
+}
+
+impl CopyScore {
+    /// The head that most looks where the token came before, and the one that most looks back one.
+    pub fn best(&self) -> (&HeadScore, &HeadScore) {
+        let best = |score: fn(&HeadScore) -> f32| {
+            let heads = self.heads.iter();
+            heads
+                .max_by(|one, other| score(one).total_cmp(&score(other)))
+                .expect("a model has heads")
+        };
+        (best(|head| head.induction), best(|head| head.previous))
+    }
+}
+
+/// Scores a model on an end-of-text token followed by random tokens, twice the same.
+pub fn copy_score(config: &ModelConfig, net: &Gpt2, seed: u64) -> Result<CopyScore> {
     let mut dice = rng(seed, Stream::Scores);
     let n_pos = 1 + 2 * COPY_LEN;
     let mut tokens = Vec::with_capacity(SEQUENCES * n_pos);
@@ -41,16 +63,23 @@ pub fn head_scores(config: &ModelConfig, net: &Gpt2, seed: u64) -> Result<Vec<He
     }
     let tokens = Tensor::from_vec(tokens, (SEQUENCES, n_pos), &Device::Cpu)?;
     let mut patterns = Patterns::default();
-    net.forward(&tokens, &mut KvCaches::new(config), &mut patterns)?;
+    let logits = net.forward(&tokens, &mut KvCaches::new(config), &mut patterns)?;
 
-    let mut scores = Vec::new();
+    // The second copy's first token can't be foreseen.
+    let first = COPY_LEN + 1;
+    let log_probs = log_softmax(&logits.narrow(1, first, COPY_LEN - 1)?, 2)?;
+    let targets = tokens.narrow(1, first + 1, COPY_LEN - 1)?;
+    let found = log_probs.gather(&targets.contiguous()?.unsqueeze(2)?, 2)?;
+    let second_copy_loss = -f64::from(found.mean_all()?.to_scalar::<f32>()?);
+
+    let mut heads = Vec::new();
     for (layer, pattern) in patterns.0.iter().enumerate() {
         let pattern = pattern.mean(0)?.to_vec3::<f32>()?; // [head, query, key]
         for (head, rows) in pattern.iter().enumerate() {
             let second = 1 + COPY_LEN..n_pos;
             let induction = second.map(|query| rows[query][query - COPY_LEN + 1]);
             let previous = (1..n_pos).map(|query| rows[query][query - 1]);
-            scores.push(HeadScore {
+            heads.push(HeadScore {
                 layer,
                 head,
                 induction: induction.sum::<f32>() / COPY_LEN as f32,
@@ -58,7 +87,10 @@ pub fn head_scores(config: &ModelConfig, net: &Gpt2, seed: u64) -> Result<Vec<He
             });
         }
     }
-    Ok(scores)
+    Ok(CopyScore {
+        heads,
+        second_copy_loss,
+    })
 }
 
 /// Keeps each layer's attention pattern, [batch, head, query, key].

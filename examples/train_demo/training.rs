@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::corpus::{END_OF_TEXT_ID, Stream, Tokens, rng};
 use crate::learner::Learner;
-use crate::scores::head_scores;
+use crate::scores::copy_score;
 use crate::template::Dice as _;
 
 /// What can be turned on a training run.
@@ -71,8 +71,8 @@ pub fn train(
     let start = Instant::now();
     let mut mean_loss = None;
     for step in first_step..settings.steps {
-        let rows = batch(step, corpus, settings, &learner.config)?;
-        let (loss, mut grads) = gradients(learner, &rows, settings.workers)?;
+        let batch = batch(step, corpus, settings, &learner.config)?;
+        let (loss, mut grads) = gradients(learner, &batch, settings.workers)?;
         clip(learner, &mut grads, settings.max_grad_norm)?;
         for optimizer in &mut optimizers {
             optimizer.set_learning_rate(settings.lr_at(step));
@@ -125,24 +125,35 @@ fn optimizers(learner: &Learner, settings: &TrainSettings) -> Result<[AdamW; 2]>
     ])
 }
 
-/// The batch of `step`, [batch, pos + 1]: half of its windows begin where a document begins, some
-/// are random tokens repeated, the rest begin anywhere.
+/// Windows of tokens to learn from.
+struct Batch {
+    rows: Tensor,    // [batch, pos + 1]
+    weights: Tensor, // [batch, pos]
+}
+
+/// The batch of `step`: half of its windows begin where a document begins, some are random tokens
+/// repeated, the rest begin anywhere.
 fn batch(
     step: usize,
     corpus: &Tokens,
     settings: &TrainSettings,
     config: &ModelConfig,
-) -> Result<Tensor> {
+) -> Result<Batch> {
     // Each step has numbers of its own, so a resumed run sees the batches it would have seen.
     let mut dice = rng(settings.seed, Stream::Batches);
     dice.set_word_pos(step as u128 * 65_536);
 
-    let n_tokens = config.n_ctx + 1;
-    let last = corpus.ids.len() - n_tokens;
-    let mut rows = Vec::with_capacity(settings.batch_size * n_tokens);
-    for _ in 0..settings.batch_size {
+    let (n_batch, n_pos) = (settings.batch_size, config.n_ctx);
+    let last = corpus.ids.len() - n_pos - 1;
+    let mut rows: Vec<u32> = Vec::with_capacity(n_batch * (n_pos + 1));
+    let mut weights: Vec<f32> = Vec::with_capacity(n_batch * n_pos);
+    for _ in 0..n_batch {
         if dice.chance(settings.repeat_percent) {
-            rows.extend(repeated_tokens(&mut dice, n_tokens, config.d_vocab));
+            let phrase = random_phrase(&mut dice, n_pos / 2, config.d_vocab);
+            rows.push(END_OF_TEXT_ID);
+            rows.extend(phrase.iter().cycle().take(n_pos));
+            // Nobody can foresee the first time, and trying only shakes the embeddings.
+            weights.extend((0..n_pos).map(|pos| if pos < phrase.len() { 0.0 } else { 1.0 }));
             continue;
         }
         let start = if dice.chance(50) {
@@ -150,43 +161,40 @@ fn batch(
         } else {
             dice.below(last)
         };
-        rows.extend_from_slice(&corpus.ids[start.min(last)..][..n_tokens]);
+        rows.extend_from_slice(&corpus.ids[start.min(last)..][..=n_pos]);
+        weights.extend(std::iter::repeat_n(1.0, n_pos));
     }
-    Ok(Tensor::from_vec(
-        rows,
-        (settings.batch_size, n_tokens),
-        &Device::Cpu,
-    )?)
+    Ok(Batch {
+        rows: Tensor::from_vec(rows, (n_batch, n_pos + 1), &Device::Cpu)?,
+        weights: Tensor::from_vec(weights, (n_batch, n_pos), &Device::Cpu)?,
+    })
 }
 
-/// An end-of-text token, then random tokens again and again.
-fn repeated_tokens(dice: &mut ChaCha8Rng, n_tokens: usize, d_vocab: usize) -> Vec<u32> {
-    // Short phrases come round often, which is how looking back is first found to pay.
-    let longest = *dice.pick(&[4, 8, 24, n_tokens / 2 - 1]);
-    let len = dice.between(2, longest);
-    let phrase: Vec<u32> = (0..len).map(|_| dice.below(d_vocab) as u32).collect();
-    let repeated = phrase.iter().cycle().copied();
-    std::iter::once(END_OF_TEXT_ID)
-        .chain(repeated)
-        .take(n_tokens)
-        .collect()
+/// Random tokens to be repeated. Many are few: those come round often, which is how looking back is
+/// first found to pay.
+fn random_phrase(dice: &mut ChaCha8Rng, max_len: usize, d_vocab: usize) -> Vec<u32> {
+    let longest = *dice.pick(&[8, 16, 32, max_len]);
+    let len = dice.between(4, longest);
+    (0..len).map(|_| dice.below(d_vocab) as u32).collect()
 }
 
 /// The loss of a batch and its gradients, each of `workers` threads computing a part of the rows.
 ///
 /// candle does most of its elementwise work on one thread, so parts beat a shared batch.
-fn gradients(learner: &Learner, rows: &Tensor, workers: usize) -> Result<(f64, GradStore)> {
-    let parts = rows.chunk(workers, 0)?;
-    let n_rows = rows.dim(0)? as f64;
-    let part = |rows: &Tensor| -> Result<(f64, GradStore)> {
+fn gradients(learner: &Learner, batch: &Batch, workers: usize) -> Result<(f64, GradStore)> {
+    let n_rows = batch.rows.dim(0)? as f64;
+    let rows = batch.rows.chunk(workers, 0)?;
+    let weights = batch.weights.chunk(workers, 0)?;
+    let part = |rows: &Tensor, weights: &Tensor| -> Result<(f64, GradStore)> {
         let share = rows.dim(0)? as f64 / n_rows;
-        let loss = (learner.loss(rows)? * share)?;
+        let loss = (learner.loss(rows, weights)? * share)?;
         Ok((f64::from(loss.to_scalar::<f32>()?), loss.backward()?))
     };
+    let part = &part;
     let results: Vec<Result<(f64, GradStore)>> = thread::scope(|scope| {
+        let parts = rows.iter().zip(&weights);
         let threads: Vec<_> = parts
-            .iter()
-            .map(|rows| scope.spawn(|| part(rows)))
+            .map(|(rows, weights)| scope.spawn(move || part(rows, weights)))
             .collect();
         let joined = threads.into_iter().map(|thread| thread.join());
         joined
@@ -232,12 +240,11 @@ fn clip(learner: &Learner, grads: &mut GradStore, max_norm: f64) -> Result<()> {
 
 fn report(learner: &Learner, held_out: &Tokens, seed: u64) -> Result<String> {
     let loss = learner.held_out_loss(held_out)?;
-    let heads = head_scores(&learner.config, &learner.frozen()?, seed)?;
-    let best = |scores: &mut dyn Iterator<Item = f32>| scores.fold(0.0, f32::max);
-    let induction = best(&mut heads.iter().map(|head| head.induction));
-    let previous = best(&mut heads.iter().map(|head| head.previous));
+    let copies = copy_score(&learner.config, &learner.frozen()?, seed)?;
+    let (induction, previous) = copies.best();
     Ok(format!(
-        "held out {loss:.4}, best induction {induction:.2}, best previous token {previous:.2}"
+        "held out {loss:.4}, second copy {:.3}, best induction {:.2}, best previous token {:.2}",
+        copies.second_copy_loss, induction.induction, previous.previous
     ))
 }
 

@@ -13,8 +13,8 @@ pub const LUT_SIZE: usize = 256;
 pub enum Colormap {
     /// For signed values: blue below zero, orange above, neutral at zero.
     Diverging,
-    /// For values that are zero or more: cividis (Nuñez et al. 2018, PLOS ONE 13(7)), which reads
-    /// the same with and without colour-blindness.
+    /// For values that are zero or more: magma (van der Walt and Smith 2015) without its black end,
+    /// perceptually uniform and safe for the colour-blind.
     Sequential,
     /// For reductions seen from afar: one hue, from ground to bright.
     Magnitude,
@@ -45,8 +45,12 @@ impl Colormap {
     }
 }
 
+/// Where magma begins: its darker colours are the ground's.
+const MAGMA_START: f64 = 0.16;
+
 fn sequential(place: f32) -> Rgb {
-    let color = colorous::CIVIDIS.eval_continuous(f64::from(place));
+    let place = MAGMA_START + (1.0 - MAGMA_START) * f64::from(place);
+    let color = colorous::MAGMA.eval_continuous(place);
     [color.r, color.g, color.b]
 }
 

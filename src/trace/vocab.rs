@@ -35,7 +35,7 @@ impl Vocab {
         }
     }
 
-    /// The token's text with blanks made visible, for a label: `␣` at the edges, `⏎` and `⇥`.
+    /// The token's text with blanks made visible, for a label: `·` for each at an edge, `↵` and `→`.
     pub fn label(&self, token: u32) -> String {
         visible(&self.text(token))
     }
@@ -44,16 +44,16 @@ impl Vocab {
 fn visible(text: &str) -> String {
     let core_start = text.len() - text.trim_start_matches(' ').len();
     let core_end = text.trim_end_matches(' ').len().max(core_start);
-    let mut label = "␣".repeat(core_start);
+    let mut label = "·".repeat(core_start);
     for character in text[core_start..core_end].chars() {
         match character {
-            '\n' => label.push('⏎'),
-            '\t' => label.push('⇥'),
-            control if control.is_control() => label.push('·'),
+            '\n' => label.push('↵'),
+            '\t' => label.push('→'),
+            control if control.is_control() => label.push('□'),
             other => label.push(other),
         }
     }
-    label.push_str(&"␣".repeat(text.len() - core_end));
+    label.push_str(&"·".repeat(text.len() - core_end));
     label
 }
 
@@ -71,6 +71,6 @@ mod tests {
 
         let labels: Vec<String> = (0..7).map(|token| vocab.label(token)).collect();
 
-        assert_eq!(labels, ["␣the", "⏎", "a b", "␣␣", "", "·x", "[6]"]);
+        assert_eq!(labels, ["·the", "↵", "a b", "··", "", "□x", "[6]"]);
     }
 }

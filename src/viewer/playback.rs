@@ -46,6 +46,8 @@ pub struct Playback {
     computed_order: f32,
     /// Whether a token was asked for that has not begun to come.
     is_awaited: bool,
+    /// Whether the signal was put where it is by hand, and stays there.
+    is_held: bool,
 }
 
 impl Default for Playback {
@@ -55,6 +57,7 @@ impl Default for Playback {
             layers_per_sec: 3.0,
             computed_order: 0.0,
             is_awaited: false,
+            is_held: false,
         }
     }
 }
@@ -99,6 +102,7 @@ fn follow_trace(
             }
             TraceEvent::PassStarted { first_pos, n_pos } => {
                 playback.is_awaited = false;
+                playback.is_held = false;
                 playback.computed_order = 0.0;
                 *playhead = Playhead {
                     lane: first_pos + n_pos - 1,
@@ -151,6 +155,9 @@ fn obey_wishes(
     mut engine: MessageWriter<EngineWish>,
 ) {
     for wish in wishes.read() {
+        if !matches!(wish, PlaybackWish::Speed(_)) {
+            playback.is_held = matches!(wish, PlaybackWish::SeekOrder(_));
+        }
         match *wish {
             PlaybackWish::Toggle => playback.is_playing = !playback.is_playing,
             PlaybackWish::StepForward if playhead.lane + 1 < trace.n_pos() => {
@@ -199,6 +206,9 @@ fn advance(
     } else {
         end
     };
+    if playback.is_held {
+        return;
+    }
     if playhead.order < end {
         let orders_per_sec = playback.layers_per_sec * end / model.config.n_layers as f32;
         let order = next_order(playhead.order, orders_per_sec, time.delta_secs(), limit);

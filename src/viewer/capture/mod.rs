@@ -89,7 +89,6 @@ impl Offscreen {
         self.world().write_message::<TraceEvent>(event);
         // One at a time: a text's layout must be there when its values come.
         self.sub_apps.main.run_default_schedule();
-        self.world().clear_trackers();
     }
 
     /// Shows the text up to position `lane`, complete.

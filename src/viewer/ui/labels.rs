@@ -1,7 +1,7 @@
 //! Names in the world: tokens at the entrance and the exit, layers, heads, and tensors.
 
 use bevy::prelude::*;
-use egui::{Align2, Color32, FontId, LayerId, Order, Pos2, Rect};
+use egui::{Align2, Color32, FontId, LayerId, Pos2, Rect};
 
 use super::theme;
 use super::view::UiView;
@@ -33,7 +33,8 @@ pub(super) fn draw(
     project: &dyn Fn(Vec3) -> Option<Pos2>,
     eye: Vec3,
 ) {
-    let painter = context.layer_painter(LayerId::new(Order::Background, egui::Id::new("labels")));
+    // The same layer as the panels', which are drawn after it.
+    let painter = context.layer_painter(LayerId::background());
     let screen = context.viewport_rect();
     let mut taken: Vec<Rect> = Vec::new();
     let neutrals = view.theme.neutrals();
@@ -86,21 +87,21 @@ fn labels(
         for (pos, token) in view.tokens.iter().enumerate() {
             let is_current = pos == view.playhead.lane;
             let x = layout.lane_x(pos) + tile / 2.0;
-            let mut token_label = |z: f32, align: Align2, importance: u8| {
+            let mut token_label = |z: f32| {
                 labels.push(Label {
                     at: Vec3::new(x, 0.0, z),
                     text: model.vocab.label(*token),
                     size: if is_current { 15.0 } else { 13.5 },
-                    align,
-                    importance: importance - u8::from(is_current),
+                    align: Align2::CENTER_CENTER,
+                    importance: if is_current { 1 } else { 2 },
                     is_strong: pos <= view.playhead.lane,
                 });
             };
-            token_label(0.3 * tile, Align2::CENTER_CENTER, 2);
-            // The way in to the layer nearest the eye, where the entrance is out of sight.
+            // At the entrance; or, where that is behind, at the next layer's.
             let ahead = layout.layers.iter().find(|span| span.near_z < eye.z);
-            if let Some(span) = ahead {
-                token_label(span.near_z + 0.22 * tile, Align2::CENTER_CENTER, 4);
+            match ahead {
+                Some(span) if eye.z < 0.0 => token_label(span.near_z + 0.3 * tile),
+                _ => token_label(0.3 * tile),
             }
         }
     }
@@ -131,7 +132,6 @@ fn labels(
         }
     }
     for block in &layout.blocks {
-        let left = Vec3::new(-0.2 * tile, 0.0, block.origin.y - block.size().y / 2.0);
         // The lane one looks at carries the names.
         let lane = ((eye.x / layout.lane_pitch).floor().max(0.0) as usize).min(layout.n_lanes - 1);
         let rect = layout.tile_rect(block, lane);
@@ -139,7 +139,6 @@ fn labels(
         if scale * rect.size.y < 34.0 {
             continue;
         }
-        let _ = left;
         labels.push(Label {
             at: rect.center() + Vec3::new(0.0, 0.0, rect.size.y / 2.0),
             text: block.hook.title().to_owned(),

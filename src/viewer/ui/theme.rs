@@ -71,6 +71,7 @@ pub fn apply(context: &egui::Context, theme: Theme) {
     visuals.widgets.inactive.bg_fill = color(neutrals.road);
     context.set_visuals(visuals);
     context.all_styles_mut(|style| {
+        style.animation_time = 0.0;
         for (text_style, size) in [
             (TextStyle::Small, 11.0),
             (TextStyle::Body, 13.5),

@@ -113,6 +113,7 @@ impl Panels {
         egui::Area::new(Id::new("legend"))
             .anchor(egui::Align2::RIGHT_BOTTOM, egui::vec2(-16.0, -16.0))
             .interactable(false)
+            .fade_in(false)
             .show(context, |ui| {
                 Frame::NONE
                     .fill(theme::panel_fill(view.theme).gamma_multiply(0.85))

@@ -61,7 +61,7 @@ fn tokens(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing = vec2(1.0, 3.0);
                 for (pos, token) in view.tokens.iter().enumerate() {
-                    let mut text = RichText::new(model.vocab.label(*token).replace('␣', " "));
+                    let mut text = RichText::new(model.vocab.label(*token).replace('·', " "));
                     let is_shown = pos <= view.playhead.lane;
                     if !is_shown {
                         text = text.color(theme::weak_text(view.theme));

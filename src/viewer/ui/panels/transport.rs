@@ -79,7 +79,8 @@ fn scrubbers(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     let last_lane = view.tokens.len().saturating_sub(1);
     ui.spacing_mut().slider_width = 130.0;
     let mut lane = view.playhead.lane;
-    let token = Slider::new(&mut lane, 0..=last_lane).text(format!("of {last_lane} token"));
+    ui.label("token");
+    let token = Slider::new(&mut lane, 0..=last_lane).text(format!("of {last_lane}"));
     if ui
         .add_enabled(last_lane > 0, token)
         .on_hover_text("The last token shown")
