@@ -8,8 +8,8 @@ use llmscope::color::Theme;
 use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
 use llmscope::model::{LoadSettings, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
-use llmscope::viewer::camera::Viewpoint;
 use llmscope::viewer::capture::{Offscreen, save_png};
+use llmscope::viewer::viewpoint::Viewpoint;
 
 const PROMPT: &str = "Mary gave John a red ball. John took the";
 const NEW_TOKENS: usize = 3;
@@ -116,7 +116,8 @@ fn shoot(
     for update in updates {
         offscreen.feed(update.clone());
     }
-    offscreen.look_from(|layout, aspect| options.viewpoint.pose(layout, aspect));
+    offscreen.draw(); // Where the panels are, the camera knows from here on.
+    offscreen.look_from(|layout, screen| options.viewpoint.pose(layout, screen));
     if let Some(order) = order {
         offscreen.seek_order(order);
     }

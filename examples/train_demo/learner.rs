@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap, ops};
-use llmscope::config::{ModelConfig, WeightSpec};
+use llmscope::config::ModelConfig;
 use llmscope::model::Gpt2;
-use rand::Rng as _;
-use rand_chacha::ChaCha8Rng;
 
 use crate::corpus::{Stream, Tokens, rng};
+use crate::first_weights::first_weights;
 
 /// Windows of held-out text computed at once.
 const HELD_OUT_BATCH: usize = 16;
@@ -26,17 +25,14 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// A model with GPT-2's first weights (normal, 0.02 wide, narrower where a block writes to the
-    /// residual stream), but for the positions, which begin as waves.
+    /// A model that has learned nothing yet.
     pub fn new(config: &ModelConfig, seed: u64) -> Result<Self> {
-        let mut rng = rng(seed, Stream::Weights);
         let mut vars = Vec::new();
-        for spec in config.weights() {
-            let tensor = first_weight(&mut rng, &spec, config.n_layers)?;
-            vars.push((
-                format!("transformer.{}", spec.name),
-                Var::from_tensor(&tensor)?,
-            ));
+        let first = first_weights(&mut rng(seed, Stream::Weights), config);
+        for (spec, values) in config.weights().into_iter().zip(first) {
+            let tensor = Tensor::from_vec(values, spec.shape, &Device::Cpu)?;
+            let name = format!("transformer.{}", spec.name);
+            vars.push((name, Var::from_tensor(&tensor)?));
         }
 
         let var_map = VarMap::new();
@@ -115,57 +111,4 @@ fn losses_of(net: &Gpt2, rows: &Tensor) -> Result<Tensor> {
     let log_probs = ops::log_softmax(&logits, 1)?; // [batch * pos, d_vocab]
     let targets = targets.reshape((n_batch * n_pos, 1))?;
     Ok(log_probs.gather(&targets, 1)?.squeeze(1)?.neg()?)
-}
-
-fn first_weight(rng: &mut ChaCha8Rng, spec: &WeightSpec, n_layers: usize) -> Result<Tensor> {
-    let shape = spec.shape.as_slice();
-    if spec.name.ends_with("bias") {
-        return Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?);
-    }
-    if spec.name.contains("ln_") {
-        return Ok(Tensor::ones(shape, DType::F32, &Device::Cpu)?);
-    }
-    if spec.name.starts_with("wpe") {
-        let [n_ctx, d_model] = spec.shape[..] else {
-            bail!("wpe is a matrix");
-        };
-        return Ok(Tensor::from_vec(
-            waves(n_ctx, d_model),
-            shape,
-            &Device::Cpu,
-        )?);
-    }
-    let width = match spec.name.rsplit('.').nth(1) {
-        Some("c_attn") => 0.06,
-        Some("c_proj") => 0.03 / (2.0 * n_layers as f32).sqrt(),
-        Some("c_fc") => 0.03,
-        _ => 0.02,
-    };
-    let values = (0..spec.element_count()).map(|_| width * normal(rng));
-    Ok(Tensor::from_vec(values.collect(), shape, &Device::Cpu)?)
-}
-
-/// First position embeddings, [pos, d_model]: sines and cosines of growing wavelength.
-///
-/// With them "one position back" is one rotation for every position, so that previous-token heads,
-/// and induction heads after them, are found in hundreds of steps and not in many thousands.
-fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
-    let wave = |pos: usize, dim: usize| {
-        let slowness = (dim / 2) as f32 / (d_model / 2) as f32;
-        let angle = 2.5 * pos as f32 / 50_f32.powf(slowness);
-        0.06 * if dim % 2 == 0 {
-            angle.sin()
-        } else {
-            angle.cos()
-        }
-    };
-    (0..n_ctx)
-        .flat_map(|pos| (0..d_model).map(move |dim| wave(pos, dim)))
-        .collect()
-}
-
-/// A standard normal number, by Box and Muller.
-fn normal(rng: &mut ChaCha8Rng) -> f32 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
 }

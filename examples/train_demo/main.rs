@@ -12,6 +12,7 @@
 mod bigram;
 mod card;
 mod corpus;
+mod first_weights;
 mod games;
 mod learner;
 mod plots;

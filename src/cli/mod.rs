@@ -11,6 +11,8 @@ mod options;
 mod prompt;
 mod record;
 mod snapshot;
+#[cfg(feature = "viewer")]
+mod stage;
 mod summary;
 mod trace;
 mod view;

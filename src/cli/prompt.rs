@@ -11,7 +11,7 @@ use crate::config::ModelConfig;
 use crate::model::{Model, ModelError};
 
 /// What a model with a tokenizer reads when nothing is asked for.
-const DEFAULT_TEXT: &str = "The quick brown fox";
+pub(super) const DEFAULT_TEXT: &str = "The quick brown fox";
 
 /// Far beyond any context; a file given by mistake is refused before it is read.
 const MAX_FILE_BYTES: u64 = 16 << 20;

@@ -23,7 +23,7 @@ pub struct SnapshotArgs {
     /// Where the camera stands
     #[arg(long, value_name = "VIEW", default_value = "overview")]
     pub camera: SnapshotCamera,
-    /// The hook point to look at, such as blocks.3.attn.hook_pattern
+    /// The hook point to look at, such as `blocks.3.attn.hook_pattern`
     #[arg(long, value_name = "HOOK")]
     pub focus: Option<HookPoint>,
     /// The position in the text whose values are shown, from 0; the last without it
@@ -79,6 +79,98 @@ pub fn run(_args: &SnapshotArgs) -> Result<(), CliError> {
 ///
 /// If the model can't be used, there is no graphics adapter, or the file can't be written.
 #[cfg(feature = "viewer")]
-pub fn run(_args: &SnapshotArgs) -> Result<(), CliError> {
-    Err(CliError::NoViewer("snapshot"))
+pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
+    use super::stage;
+    use crate::engine::EngineHandle;
+    use crate::viewer::app::{Subject, ViewerOptions};
+    use crate::viewer::capture::{Offscreen, PngError, save_png};
+    use crate::viewer::viewpoint::Viewpoint;
+
+    // Nothing is computed for a picture that could not be kept.
+    if !args.force && args.output.exists() {
+        return Err(PngError::Exists(args.output.clone()).into());
+    }
+    let config = args.run.model.config()?;
+    if let Some(hook) = args.focus
+        && crate::layout::ModelLayout::new(&config, 1)
+            .hook_rect(hook)
+            .is_none()
+    {
+        return Err(CliError::Usage(format!(
+            "the world of this model has no {hook} to look at"
+        )));
+    }
+    let viewpoint: Viewpoint = args.camera.into();
+    let options = ViewerOptions {
+        theme: args.picture.theme.into(),
+        viewpoint,
+        has_panels: args.panels == Switch::On,
+        has_labels: true,
+    };
+    let (subject, updates) = if args.run.model.arch.is_some() {
+        (stage::live_subject(&args.run)?, Vec::new())
+    } else {
+        let (engine, prompt) = stage::start_engine(&args.run)?;
+        let updates = run_to_step(&engine, args.step)?;
+        // The picture needs what was computed, not who computed it.
+        let engine = EngineHandle::start().map_err(|error| CliError::Failed(error.to_string()))?;
+        (Subject::Model { engine, prompt }, updates)
+    };
+    let size = args.picture.size;
+    let mut offscreen = Offscreen::new(subject, &options, size.width, size.height)?;
+    for update in updates {
+        offscreen.feed(update);
+    }
+    if let Some(step) = args.step {
+        offscreen.seek(step);
+    }
+    offscreen.draw(); // Where the panels are, the camera knows from here on.
+    match args.focus {
+        Some(hook) => offscreen.look_at_hook(hook),
+        None => offscreen.look_from(|layout, screen| viewpoint.pose(layout, screen)),
+    }
+    let texts = [
+        (
+            "Software".to_owned(),
+            format!("llmscope {}", env!("CARGO_PKG_VERSION")),
+        ),
+        ("Model".to_owned(), args.run.model.name()),
+    ];
+    save_png(&offscreen.picture()?, &texts, &args.output, args.force)?;
+    super::say(&format!("wrote {}", args.output.display()));
+    Ok(())
+}
+
+/// Runs the prompt, and as many tokens after it as it takes for position `step` to exist.
+#[cfg(feature = "viewer")]
+fn run_to_step(
+    engine: &crate::engine::EngineHandle,
+    step: Option<usize>,
+) -> Result<Vec<crate::engine::EngineUpdate>, CliError> {
+    use crate::engine::EngineUpdate;
+
+    let mut updates = super::stage::run_text(engine, 0)?;
+    let n_pos = updates
+        .iter()
+        .filter_map(|update| match update {
+            EngineUpdate::PassDone { pass, .. } => Some(pass.positions().end),
+            _ => None,
+        })
+        .max()
+        .unwrap_or(0);
+    let missing = step.map_or(0, |step| (step + 1).saturating_sub(n_pos));
+    if missing > 0 {
+        let more = super::stage::run_text(engine, missing)?;
+        let n_more = more
+            .iter()
+            .filter(|update| matches!(update, EngineUpdate::PassDone { .. }));
+        if n_more.count() < missing {
+            return Err(CliError::Usage(format!(
+                "the text ends before position {}; choose a smaller --step",
+                step.unwrap_or(0)
+            )));
+        }
+        updates.extend(more);
+    }
+    Ok(updates)
 }

@@ -28,7 +28,7 @@ pub struct TraceArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// Save only hook points of these names; `*` stands for any characters, as in
-    /// hook_embed,blocks.*.attn.hook_pattern
+    /// `hook_embed,blocks.*.attn.hook_pattern`
     #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
     pub hooks: Option<Vec<String>>,
     /// How many tokens to add to the prompt, and to trace

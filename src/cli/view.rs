@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::CliError;
-use super::options::RunArgs;
+use super::options::{RunArgs, ThemeArg};
 
 /// Options of `view`.
 #[derive(Clone, Debug, Args)]
@@ -11,6 +11,9 @@ pub struct ViewArgs {
     /// The model and what it reads.
     #[command(flatten)]
     pub run: RunArgs,
+    /// The colours of background and text
+    #[arg(long, value_name = "THEME", default_value = "dark")]
+    pub theme: ThemeArg,
 }
 
 /// Opens the window and returns when it is closed.
@@ -29,6 +32,13 @@ pub fn run(_args: &ViewArgs) -> Result<(), CliError> {
 ///
 /// If the model can't be used or there is no graphics adapter.
 #[cfg(feature = "viewer")]
-pub fn run(_args: &ViewArgs) -> Result<(), CliError> {
-    Err(CliError::NoViewer("view"))
+pub fn run(args: &ViewArgs) -> Result<(), CliError> {
+    use crate::viewer::app::{ViewerOptions, run_window};
+
+    let options = ViewerOptions {
+        theme: args.theme.into(),
+        ..ViewerOptions::default()
+    };
+    run_window(super::stage::live_subject(&args.run)?, &options)?;
+    Ok(())
 }

@@ -8,7 +8,7 @@ mod worker;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
 use crate::config::ModelConfig;
@@ -191,10 +191,7 @@ impl EngineHandle {
 
     /// The next update, if there is one now.
     pub fn try_update(&self) -> Option<EngineUpdate> {
-        match self.updates.as_ref()?.try_recv() {
-            Ok(update) => Some(update),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.updates.as_ref()?.try_recv().ok()
     }
 
     /// Waits for the next update; none once the worker has ended.

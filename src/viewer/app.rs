@@ -13,11 +13,12 @@ use bevy::winit::WinitPlugin;
 use thiserror::Error;
 
 use super::ViewerPlugin;
-use super::camera::{CameraPlugin, CameraSettings, Viewpoint};
+use super::camera::CameraPlugin;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::scene::SceneSettings;
 use super::ui::{UiPlugin, UiSettings};
+use super::viewpoint::{CameraSettings, Viewpoint};
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::EngineHandle;
@@ -146,7 +147,10 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     // The interface's messages have their readers before the camera's run.
     app.add_plugins((ViewerPlugin, MaterialPlugin, UiPlugin, CameraPlugin));
     app.world_mut().resource_mut::<SceneSettings>().theme = options.theme;
-    app.world_mut().resource_mut::<CameraSettings>().start = options.viewpoint;
+    app.insert_resource(CameraSettings {
+        start: options.viewpoint,
+        ..CameraSettings::default()
+    });
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;

@@ -86,7 +86,12 @@ pub struct ActiveTrace {
     trace: Option<Trace>,
     /// The pass being computed: its first position and tokens.
     live: Option<(usize, Vec<u32>)>,
+    /// Whether this is a shape alone.
+    is_shape: bool,
 }
+
+/// Lanes of a model that is shown as a shape alone.
+const SHAPE_LANES: usize = 12;
 
 impl ActiveTrace {
     /// Shows the shape of a model without weights.
@@ -99,6 +104,16 @@ impl ActiveTrace {
                 vocab: Vocab::default(),
             }),
             live: None,
+            is_shape: true,
+        }
+    }
+
+    /// How many lanes there are to show.
+    pub fn n_lanes(&self) -> usize {
+        if self.is_shape {
+            SHAPE_LANES
+        } else {
+            self.n_pos().max(1)
         }
     }
 

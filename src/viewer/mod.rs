@@ -11,6 +11,7 @@ pub mod material;
 pub mod playback;
 pub mod scene;
 pub mod ui;
+pub mod viewpoint;
 
 use bevy::prelude::*;
 

@@ -4,6 +4,8 @@ use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll};
 use bevy::prelude::*;
 use bevy_panorbit_camera::PanOrbitCamera;
 
+use crate::viewer::viewpoint::Pose;
+
 /// Seconds in which the speed comes most of the way to what the keys ask for.
 const EASE_SECS: f32 = 0.18;
 /// Turn of the view for a pixel of mouse motion, in radians.
@@ -103,11 +105,11 @@ fn look_around(orbit: &mut PanOrbitCamera, transform: &Transform, delta: Vec2) {
     let radius = orbit.target_radius;
     let rotation = Quat::from_rotation_y(yaw) * Quat::from_rotation_x(-pitch);
     let focus = transform.translation - rotation * Vec3::Z * radius;
-    super::Pose {
+    let pose = Pose {
         focus,
         yaw,
         pitch,
         radius,
-    }
-    .set(orbit);
+    };
+    super::set(orbit, &pose);
 }

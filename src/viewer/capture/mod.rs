@@ -16,16 +16,17 @@ use bevy::render::render_resource::{
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
 use bevy::time::TimeUpdateStrategy;
-use bevy_panorbit_camera::PanOrbitCamera;
 
 pub use png_file::{PngError, save_png};
 
 use super::app::{Subject, ViewerError, ViewerOptions, offscreen_app};
-use super::camera::{CameraSettings, Pose};
 use super::inference::{ActiveTrace, TraceEvent};
-use super::playback::{Playback, PlaybackWish, Playhead};
+use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
 use super::scene::SceneLayout;
+use super::viewpoint::{CameraSettings, CameraWish, Pose, Screen, Viewpoint};
 use crate::engine::EngineUpdate;
+use crate::hook::HookPoint;
+use crate::layout::ModelLayout;
 
 /// An application that draws into an image.
 pub struct Offscreen {
@@ -59,9 +60,8 @@ impl Offscreen {
     ) -> Result<Self, ViewerError> {
         let mut app = offscreen_app(subject, options)?;
         app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
-        let mut settings = app.world_mut().resource_mut::<CameraSettings>();
-        settings.is_animated = false;
-        settings.aspect = width as f32 / height as f32;
+        app.world_mut().resource_mut::<CameraSettings>().is_animated = false;
+        app.insert_resource(Screen::whole(width as f32 / height as f32));
         app.world_mut().resource_mut::<Playback>().layers_per_sec = f32::INFINITY;
         let mut image =
             Image::new_target_texture(width, height, TextureFormat::Rgba8UnormSrgb, None);
@@ -108,21 +108,41 @@ impl Offscreen {
         *self.world().resource::<Playhead>()
     }
 
+    /// Lets the signal take this long through a pass, in seconds.
+    pub fn set_pass_secs(&mut self, secs: f32) {
+        let n_layers = self
+            .world()
+            .resource::<ActiveTrace>()
+            .model()
+            .map_or(12, |model| model.config.n_layers);
+        self.world().resource_mut::<Playback>().layers_per_sec = n_layers as f32 / secs.max(0.01);
+    }
+
+    /// Whether the signal has come through the whole pass.
+    pub fn is_pass_shown(&mut self) -> bool {
+        let end = n_orders(self.world().resource::<ActiveTrace>());
+        self.playhead().order >= end
+    }
+
+    /// Puts the camera before one tensor, over all lanes.
+    pub fn look_at_hook(&mut self, hook: HookPoint) {
+        self.look_from(|layout, screen| match layout.hook_rect(hook) {
+            Some(rect) => Pose::before(rect, screen),
+            None => Viewpoint::Overview.pose(layout, screen),
+        });
+    }
+
     /// Puts the camera there.
     pub fn look(&mut self, pose: Pose) {
-        let world = self.world();
-        let mut cameras = world.query::<&mut PanOrbitCamera>();
-        for mut orbit in cameras.iter_mut(world) {
-            pose.set(&mut orbit);
-        }
+        self.world().write_message(CameraWish::LookAt(pose));
     }
 
     /// Puts the camera where `pose` finds it in the layout on show.
-    pub fn look_from(&mut self, pose: impl FnOnce(&crate::layout::ModelLayout, f32) -> Pose) {
-        let aspect = self.size.x as f32 / self.size.y as f32;
+    pub fn look_from(&mut self, pose: impl FnOnce(&ModelLayout, &Screen) -> Pose) {
+        let screen = *self.world().resource::<Screen>();
         let layout = self.world().resource::<SceneLayout>();
         if let Some(layout) = layout.as_ref() {
-            let pose = pose(layout, aspect);
+            let pose = pose(layout, &screen);
             self.look(pose);
         }
     }
@@ -216,11 +236,16 @@ impl Offscreen {
     ///
     /// If the device fails.
     pub fn picture(&mut self) -> Result<Picture, ViewerError> {
-        // Panels take their size from the frame before, and the camera follows its wish.
+        self.settle();
+        self.read_back()
+    }
+
+    /// Draws as many frames as it takes until nothing waits for the frame before: panels take their
+    /// size from it, the camera the panels', and the target its place on the GPU.
+    pub fn settle(&mut self) {
         for _ in 0..3 {
             self.draw();
         }
-        self.read_back()
     }
 }
 
@@ -231,7 +256,7 @@ struct TargetImage(Handle<Image>);
 fn aim_at_target(
     mut commands: Commands,
     target: Res<TargetImage>,
-    cameras: Query<Entity, With<PanOrbitCamera>>,
+    cameras: Query<Entity, With<Camera3d>>,
 ) {
     for camera in &cameras {
         commands

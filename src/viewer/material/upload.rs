@@ -60,10 +60,11 @@ impl GrowingBuffer {
         device: &RenderDevice,
         queue: &RenderQueue,
         values: &[f32],
-        mut changed: Vec<Range<usize>>,
+        changed: Vec<Range<usize>>,
     ) {
         if self.reserve(device, size_of_val(values) as u64) {
-            changed = vec![0..values.len()];
+            queue.write_buffer(&self.buffer, 0, bytemuck::cast_slice(values));
+            return;
         }
         for range in changed {
             let offset = (range.start * size_of::<f32>()) as u64;

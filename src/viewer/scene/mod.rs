@@ -122,7 +122,7 @@ fn lay_out(
     let Some(model) = trace.model() else {
         return;
     };
-    let n_lanes = trace.n_pos().max(1);
+    let n_lanes = trace.n_lanes();
     let is_same = layout
         .0
         .as_ref()
@@ -134,7 +134,8 @@ fn lay_out(
     if is_new_text || values.is_unset() {
         values.reset(&new_layout, &model.config);
     }
-    values.set_lanes(n_lanes);
+    // A shape alone has no values to hold.
+    values.set_lanes(trace.n_pos());
     layout.0 = Some(new_layout);
 }
 

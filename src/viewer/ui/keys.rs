@@ -5,9 +5,9 @@ use bevy::prelude::*;
 use super::panels::help::{Command, SHORTCUTS};
 use super::{UiSettings, UiState};
 use crate::color::Theme;
-use crate::viewer::camera::{CameraWish, Viewpoint};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::scene::SceneSettings;
+use crate::viewer::viewpoint::{CameraWish, Viewpoint};
 
 /// The key that a shortcut's name stands for.
 fn key_code(name: &str) -> Option<KeyCode> {

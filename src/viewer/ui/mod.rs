@@ -16,10 +16,10 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 use panels::{Intent, Panels};
 pub use view::UiView;
 
-use super::camera::CameraWish;
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
 use super::scene::{SceneLayout, SceneSettings, ValueBuffer};
+use super::viewpoint::{CameraWish, Screen};
 use crate::analysis::Candidate;
 use crate::model::SamplerSettings;
 
@@ -142,6 +142,7 @@ fn draw_ui(
     playback: Res<Playback>,
     playhead: Res<Playhead>,
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
+    mut screen: ResMut<Screen>,
     mut wishes: Wishes,
 ) -> Result {
     let context = contexts.ctx_mut()?.clone();
@@ -188,11 +189,14 @@ fn draw_ui(
         labels::draw(&context, layout, &view, &projector, transform.translation());
     }
     let mut intents = Vec::new();
+    let whole = context.viewport_rect();
+    let mut free = whole;
     if ui_settings.has_panels {
-        state.panels.show(&context, &view, &mut intents);
+        free = state.panels.show(&context, &view, &mut intents);
     } else if ui_settings.has_legend {
         state.panels.show_legend_only(&context, &view);
     }
+    screen.set_if_neq(free_screen(whole, free));
     for intent in intents {
         fulfil(
             intent,
@@ -203,6 +207,23 @@ fn draw_ui(
         );
     }
     Ok(())
+}
+
+/// The part of the picture that the panels leave free, as the camera counts.
+fn free_screen(whole: egui::Rect, free: egui::Rect) -> Screen {
+    let place = |at: egui::Pos2| {
+        let share = (at - whole.min) / whole.size().max(egui::Vec2::splat(1.0));
+        Vec2::new(2.0 * share.x - 1.0, 1.0 - 2.0 * share.y)
+    };
+    let aspect = whole.width() / whole.height().max(1.0);
+    if !whole.is_positive() || !free.is_positive() {
+        return Screen::default();
+    }
+    Screen {
+        aspect,
+        low: place(free.left_bottom()),
+        high: place(free.right_top()),
+    }
 }
 
 /// Sends a wish on to whom it concerns.

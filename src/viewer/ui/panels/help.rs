@@ -3,8 +3,8 @@
 use egui::{Align2, Context, Grid, RichText, Window};
 
 use crate::color::Theme;
-use crate::viewer::camera::Viewpoint;
 use crate::viewer::ui::theme;
+use crate::viewer::viewpoint::Viewpoint;
 
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

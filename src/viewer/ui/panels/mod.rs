@@ -6,7 +6,9 @@ mod prompt;
 mod text;
 mod transport;
 
-use egui::{Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, ScrollArea, Ui, UiBuilder};
+use egui::{
+    Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, Rect, ScrollArea, Ui, UiBuilder,
+};
 
 pub use help::HelpSheet;
 pub use legend::LegendPanel;
@@ -18,7 +20,7 @@ use super::theme;
 use super::view::UiView;
 use crate::color::{RangeMode, Theme};
 use crate::model::SamplerSettings;
-use crate::viewer::camera::Viewpoint;
+use crate::viewer::viewpoint::Viewpoint;
 
 /// What the user wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +77,13 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// Draws them all around the free middle.
-    pub fn show(&mut self, context: &Context, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    /// Draws them all, and says which part in the middle they leave free.
+    pub fn show(
+        &mut self,
+        context: &Context,
+        view: &UiView<'_>,
+        intents: &mut Vec<Intent>,
+    ) -> Rect {
         let mut root = root_ui(context);
         let frame = Frame::NONE
             .fill(theme::panel_fill(view.theme))
@@ -106,6 +113,7 @@ impl Panels {
                 });
             });
         self.help.show(context, view.theme);
+        root.available_rect_before_wrap()
     }
 
     /// Draws the legend by itself, for pictures of the world.

@@ -5,9 +5,9 @@ use egui::{Button, Slider, TextEdit, Ui};
 use super::{Intent, heading};
 use crate::color::{RangeMode, Theme};
 use crate::model::SamplerSettings;
-use crate::viewer::camera::Viewpoint;
 use crate::viewer::ui::theme;
 use crate::viewer::ui::view::UiView;
+use crate::viewer::viewpoint::Viewpoint;
 
 /// The prompt, how tokens are chosen, and what is shown.
 pub struct PromptPanel {

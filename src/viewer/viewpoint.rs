@@ -1,7 +1,6 @@
-//! Places to look from, found from the layout alone.
+//! Places to look from, found from the layout alone, and the wish to go there.
 
 use bevy::prelude::*;
-use bevy_panorbit_camera::PanOrbitCamera;
 
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{GroundRect, ModelLayout};
@@ -36,33 +35,72 @@ pub enum Viewpoint {
     Map,
 }
 
-/// Half the vertical field of view.
-const HALF_FOV: f32 = 22.5 * std::f32::consts::PI / 180.0;
+/// What the user wants of the camera.
+#[derive(Message, Clone, Copy, Debug, PartialEq)]
+pub enum CameraWish {
+    /// Fly to a viewpoint.
+    GoTo(Viewpoint),
+    /// Fly until this stands before the camera.
+    LookAt(Pose),
+    /// Free flight, or orbit again.
+    ToggleFlight,
+}
 
-impl Pose {
-    /// Where a camera stands for, smoothing left aside.
-    pub(super) fn of(orbit: &PanOrbitCamera) -> Self {
+/// How the camera behaves.
+#[derive(Resource, Clone, Debug, PartialEq)]
+pub struct CameraSettings {
+    /// Where it stands when a text begins.
+    pub start: Viewpoint,
+    /// Whether it moves over time; if not, it is there at once.
+    pub is_animated: bool,
+    /// Samples a pixel, against jagged edges: 1, 2 or 4.
+    pub msaa_samples: u32,
+}
+
+impl Default for CameraSettings {
+    fn default() -> Self {
         Self {
-            focus: orbit.target_focus,
-            yaw: orbit.target_yaw,
-            pitch: orbit.target_pitch,
-            radius: orbit.target_radius,
+            start: Viewpoint::Overview,
+            is_animated: true,
+            msaa_samples: 4,
         }
     }
+}
 
-    /// Puts the camera there at once.
-    pub fn set(&self, orbit: &mut PanOrbitCamera) {
-        orbit.focus = self.focus;
-        orbit.target_focus = self.focus;
-        orbit.yaw = Some(self.yaw);
-        orbit.target_yaw = self.yaw;
-        orbit.pitch = Some(self.pitch);
-        orbit.target_pitch = self.pitch;
-        orbit.radius = Some(self.radius);
-        orbit.target_radius = self.radius;
-        orbit.force_update = true;
+/// The picture, and the part of it that no panel covers.
+#[derive(Resource, Clone, Copy, Debug, PartialEq)]
+pub struct Screen {
+    /// Width over height.
+    pub aspect: f32,
+    /// The free part's lower left corner; the picture's is (-1, -1).
+    pub low: Vec2,
+    /// The free part's upper right corner; the picture's is (1, 1).
+    pub high: Vec2,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self::whole(16.0 / 9.0)
     }
+}
 
+impl Screen {
+    /// A picture without panels.
+    pub fn whole(aspect: f32) -> Self {
+        Self {
+            aspect,
+            low: Vec2::NEG_ONE,
+            high: Vec2::ONE,
+        }
+    }
+}
+
+/// Vertical field of view, in radians.
+pub const FIELD_OF_VIEW: f32 = 45.0 * std::f32::consts::PI / 180.0;
+/// Half the vertical field of view.
+const HALF_FOV: f32 = FIELD_OF_VIEW / 2.0;
+
+impl Pose {
     /// The pose a share of the way to another; distances change evenly in ratio.
     #[must_use]
     pub fn towards(&self, to: &Self, share: f32) -> Self {
@@ -80,6 +118,17 @@ impl Pose {
             .with_rotation(rotation)
     }
 
+    /// Close before a rectangle on the ground, all of it in view.
+    pub fn before(rect: GroundRect, screen: &Screen) -> Self {
+        Self {
+            focus: rect.center(),
+            yaw: 0.25,
+            pitch: 0.7,
+            radius: 0.5 * rect.size.min_element().max(1.0),
+        }
+        .fitting(&corners(rect, 0.0), screen, 0.9)
+    }
+
     /// Where the camera is.
     pub fn position(&self) -> Vec3 {
         self.world_from_camera().translation
@@ -93,18 +142,33 @@ impl Pose {
         (depth > 0.0).then(|| Vec2::new(seen.x / (depth * aspect), seen.y / depth))
     }
 
-    /// The nearest this pose can come with all of `points` within `share` of the picture.
-    fn fitting(self, points: &[Vec3], aspect: f32, share: Vec2) -> Self {
+    /// This pose moved over the ground and away from it until `points` fill `share` of the free part
+    /// of the picture.
+    fn fitting(self, points: &[Vec3], screen: &Screen, share: f32) -> Self {
         let mut pose = self;
-        for _ in 0..400 {
-            let is_in_view = points.iter().all(|point| {
-                pose.project(*point, aspect)
-                    .is_some_and(|place| place.abs().cmple(share).all())
-            });
-            if is_in_view {
+        let wanted_center = 0.5 * (screen.low + screen.high);
+        let wanted_half = 0.5 * share * (screen.high - screen.low);
+        for _ in 0..300 {
+            let places: Option<Vec<Vec2>> = points
+                .iter()
+                .map(|point| pose.project(*point, screen.aspect))
+                .collect();
+            let Some(places) = places else {
+                pose.radius *= 1.3; // Something is behind the camera.
+                continue;
+            };
+            let low = places.iter().copied().reduce(Vec2::min).unwrap_or_default();
+            let high = places.iter().copied().reduce(Vec2::max).unwrap_or_default();
+            let offset = 0.5 * (low + high) - wanted_center;
+            let growth = (0.5 * (high - low) / wanted_half).max_element();
+            let reach = pose.radius * HALF_FOV.tan();
+            let turn = Quat::from_rotation_y(pose.yaw);
+            pose.focus += turn * Vec3::X * (offset.x * reach * screen.aspect);
+            pose.focus += turn * Vec3::NEG_Z * (offset.y * reach / pose.pitch.sin().max(0.2));
+            pose.radius *= growth.clamp(0.9, 1.12);
+            if offset.length() < 1e-3 && (growth - 1.0).abs() < 1e-3 {
                 break;
             }
-            pose.radius *= 1.03;
         }
         pose
     }
@@ -145,8 +209,8 @@ impl Viewpoint {
         }
     }
 
-    /// Where to stand for it, in a picture of this width over height.
-    pub fn pose(self, layout: &ModelLayout, aspect: f32) -> Pose {
+    /// Where to stand for it.
+    pub fn pose(self, layout: &ModelLayout, screen: &Screen) -> Pose {
         let tile = layout.tile_size.x;
         let middle_layer = layout.layers.len() / 2;
         let span = layout.layers[middle_layer];
@@ -161,7 +225,7 @@ impl Viewpoint {
                 pitch,
                 radius: 0.8 * tile,
             }
-            .fitting(&corners(rect, 0.0), aspect, Vec2::splat(share))
+            .fitting(&corners(rect, 0.0), screen, share)
         };
         match self {
             Self::Overview => {
@@ -172,7 +236,7 @@ impl Viewpoint {
                     pitch: 0.62,
                     radius: tile,
                 };
-                pose.fitting(&corners(bounds, 0.0), aspect, Vec2::new(0.93, 0.86))
+                pose.fitting(&corners(bounds, 0.0), screen, 0.88)
             }
             Self::Layer => {
                 let rect = GroundRect {
@@ -221,7 +285,7 @@ impl Viewpoint {
                     pitch: 1.56,
                     radius: tile,
                 };
-                pose.fitting(&corners(bounds, 0.0), aspect, Vec2::new(0.95, 0.8))
+                pose.fitting(&corners(bounds, 0.0), screen, 0.86)
             }
         }
     }
@@ -236,16 +300,22 @@ mod tests {
     fn every_viewpoint_is_above_the_ground_and_the_whole_is_in_view_from_the_overview() {
         for (name, n_lanes) in [("gpt2", 1), ("gpt2-medium", 12), ("gpt2-xl", 40)] {
             let layout = ModelLayout::new(&ModelConfig::preset(name).unwrap(), n_lanes);
-            for aspect in [0.6, 16.0 / 9.0] {
+            let with_panels = Screen {
+                aspect: 1.6,
+                low: Vec2::new(-0.6, -0.8),
+                high: Vec2::new(0.55, 1.0),
+            };
+            for screen in [Screen::whole(0.6), Screen::default(), with_panels] {
                 for viewpoint in Viewpoint::ALL {
-                    let pose = viewpoint.pose(&layout, aspect);
+                    let pose = viewpoint.pose(&layout, &screen);
                     assert!(pose.position().y > 1.0, "{viewpoint:?} {pose:?}");
                 }
                 for viewpoint in [Viewpoint::Overview, Viewpoint::Map] {
-                    let pose = viewpoint.pose(&layout, aspect);
+                    let pose = viewpoint.pose(&layout, &screen);
                     for corner in corners(layout.bounds(), 0.0) {
-                        let place = pose.project(corner, aspect).unwrap();
-                        assert!(place.abs().max_element() < 1.0, "{viewpoint:?} {place}");
+                        let place = pose.project(corner, screen.aspect).unwrap();
+                        let is_free = place.cmpgt(screen.low) & place.cmplt(screen.high);
+                        assert!(is_free.all(), "{name} {n_lanes} {viewpoint:?} {place}");
                     }
                 }
             }
@@ -257,7 +327,7 @@ mod tests {
         let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 4);
         let from = Pose {
             radius: 10.0,
-            ..Viewpoint::Street.pose(&layout, 1.5)
+            ..Viewpoint::Street.pose(&layout, &Screen::default())
         };
         let to = Pose {
             radius: 1000.0,

@@ -1,7 +1,6 @@
 //! Cameras: orbit around a focus, free flight, and viewpoints to fly to.
 
 mod flight;
-mod viewpoint;
 
 use std::time::Duration;
 
@@ -13,10 +12,9 @@ use bevy_panorbit_camera::{
     EguiFocusIncludesHover, PanOrbitCamera, PanOrbitCameraPlugin, PanOrbitCameraSystemSet,
 };
 
-pub use viewpoint::{Pose, Viewpoint};
-
 use super::ViewerSystems;
 use super::scene::{SceneLayout, SceneSettings};
+use super::viewpoint::{CameraSettings, CameraWish, FIELD_OF_VIEW, Pose, Screen};
 
 /// Adds the camera and what moves it.
 pub struct CameraPlugin;
@@ -26,6 +24,7 @@ impl Plugin for CameraPlugin {
         app.add_plugins(PanOrbitCameraPlugin)
             .insert_resource(EguiFocusIncludesHover(true))
             .init_resource::<CameraSettings>()
+            .init_resource::<Screen>()
             .init_resource::<Journey>()
             .add_message::<CameraWish>()
             .add_systems(Startup, spawn_camera)
@@ -48,41 +47,6 @@ impl Plugin for CameraPlugin {
                     .before(TransformSystems::Propagate),
             );
     }
-}
-
-/// How the camera behaves.
-#[derive(Resource, Clone, Debug, PartialEq)]
-pub struct CameraSettings {
-    /// Where it stands when a text begins.
-    pub start: Viewpoint,
-    /// Width over height of the picture, until there is a picture.
-    pub aspect: f32,
-    /// Whether it moves over time; if not, it is there at once.
-    pub is_animated: bool,
-    /// Samples a pixel, against jagged edges: 1, 2 or 4.
-    pub msaa_samples: u32,
-}
-
-impl Default for CameraSettings {
-    fn default() -> Self {
-        Self {
-            start: Viewpoint::Overview,
-            aspect: 16.0 / 9.0,
-            is_animated: true,
-            msaa_samples: 4,
-        }
-    }
-}
-
-/// What the user wants of the camera.
-#[derive(Message, Clone, Copy, Debug, PartialEq)]
-pub enum CameraWish {
-    /// Fly to a viewpoint.
-    GoTo(Viewpoint),
-    /// Fly until this stands before the camera.
-    LookAt(Pose),
-    /// Free flight, or orbit again.
-    ToggleFlight,
 }
 
 /// The flight to a viewpoint under way.
@@ -112,7 +76,7 @@ fn spawn_camera(
         Tonemapping::None,
         DebandDither::Disabled,
         Projection::Perspective(PerspectiveProjection {
-            fov: 45.0f32.to_radians(),
+            fov: FIELD_OF_VIEW,
             near: 0.5,
             far: 200_000.0,
             ..default()
@@ -138,10 +102,10 @@ fn frame_new_text(
     layout: Res<SceneLayout>,
     settings: Res<CameraSettings>,
     mut framed_layers: Local<Option<(usize, f32)>>,
-    mut camera: Query<(&mut PanOrbitCamera, &Camera)>,
+    screen: Res<Screen>,
+    mut camera: Query<&mut PanOrbitCamera>,
 ) {
-    let (Some(layout), Ok((mut orbit, camera))) = (layout.as_ref().as_ref(), camera.single_mut())
-    else {
+    let (Some(layout), Ok(mut orbit)) = (layout.as_ref().as_ref(), camera.single_mut()) else {
         return;
     };
     let model = (layout.layers.len(), layout.tile_size.x);
@@ -152,17 +116,30 @@ fn frame_new_text(
     if layout.n_lanes > 1 {
         *framed_layers = Some(model);
     }
-    settings
-        .start
-        .pose(layout, aspect(camera, &settings))
-        .set(&mut orbit);
+    set(&mut orbit, &settings.start.pose(layout, &screen));
 }
 
-fn aspect(camera: &Camera, settings: &CameraSettings) -> f32 {
-    camera
-        .logical_viewport_size()
-        .filter(|size| size.min_element() > 0.0)
-        .map_or(settings.aspect, |size| size.x / size.y)
+/// Where the camera stands, smoothing left aside.
+fn pose_of(orbit: &PanOrbitCamera) -> Pose {
+    Pose {
+        focus: orbit.target_focus,
+        yaw: orbit.target_yaw,
+        pitch: orbit.target_pitch,
+        radius: orbit.target_radius,
+    }
+}
+
+/// Puts the camera there at once.
+fn set(orbit: &mut PanOrbitCamera, pose: &Pose) {
+    orbit.focus = pose.focus;
+    orbit.target_focus = pose.focus;
+    orbit.yaw = Some(pose.yaw);
+    orbit.target_yaw = pose.yaw;
+    orbit.pitch = Some(pose.pitch);
+    orbit.target_pitch = pose.pitch;
+    orbit.radius = Some(pose.radius);
+    orbit.target_radius = pose.radius;
+    orbit.force_update = true;
 }
 
 fn obey_wishes(
@@ -170,9 +147,10 @@ fn obey_wishes(
     layout: Res<SceneLayout>,
     settings: Res<CameraSettings>,
     mut journey: ResMut<Journey>,
-    mut camera: Query<(&mut PanOrbitCamera, &mut flight::Flight, &Camera)>,
+    screen: Res<Screen>,
+    mut camera: Query<(&mut PanOrbitCamera, &mut flight::Flight)>,
 ) {
-    let (Some(layout), Ok((mut orbit, mut flight, camera))) =
+    let (Some(layout), Ok((mut orbit, mut flight))) =
         (layout.as_ref().as_ref(), camera.single_mut())
     else {
         return;
@@ -183,18 +161,18 @@ fn obey_wishes(
                 flight.is_active = !flight.is_active;
                 continue;
             }
-            CameraWish::GoTo(viewpoint) => viewpoint.pose(layout, aspect(camera, &settings)),
+            CameraWish::GoTo(viewpoint) => viewpoint.pose(layout, &screen),
             CameraWish::LookAt(pose) => *pose,
         };
         flight.stop();
         if settings.is_animated {
             journey.0 = Some(Leg {
-                from: Pose::of(&orbit),
+                from: pose_of(&orbit),
                 to,
                 elapsed: Duration::ZERO,
             });
         } else {
-            to.set(&mut orbit);
+            set(&mut orbit, &to);
         }
     }
 }
@@ -217,9 +195,8 @@ fn travel(
     };
     leg.elapsed += time.delta();
     let share = (leg.elapsed.as_secs_f32() / LEG_SECS).min(1.0);
-    leg.from
-        .towards(&leg.to, EaseFunction::SmootherStep.sample_clamped(share))
-        .set(&mut orbit);
+    let eased = EaseFunction::SmootherStep.sample_clamped(share);
+    set(&mut orbit, &leg.from.towards(&leg.to, eased));
     if share >= 1.0 {
         journey.0 = None;
     }

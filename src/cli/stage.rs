@@ -1,0 +1,129 @@
+//! What the commands that show something share: the model behind its thread, and the picture.
+
+use std::sync::Arc;
+
+use super::error::CliError;
+use super::options::{RunArgs, ThemeArg};
+use super::prompt::Prompt as Asked;
+use super::snapshot::SnapshotCamera;
+use crate::color::Theme;
+use crate::engine::{
+    EngineError, EngineHandle, EngineRequest, EngineUpdate, PauseReason, Prompt, SendError,
+};
+use crate::model::SamplerSettings;
+use crate::viewer::app::{Subject, ViewerError};
+use crate::viewer::capture::PngError;
+use crate::viewer::viewpoint::Viewpoint;
+
+impl From<ViewerError> for CliError {
+    fn from(error: ViewerError) -> Self {
+        match error {
+            ViewerError::NoAdapter => Self::NoAdapter(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<PngError> for CliError {
+    fn from(error: PngError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<SendError> for CliError {
+    fn from(error: SendError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<Arc<EngineError>> for CliError {
+    fn from(error: Arc<EngineError>) -> Self {
+        match Arc::try_unwrap(error) {
+            Ok(EngineError::Model(error)) => Self::Model(error),
+            Ok(error) => Self::Failed(error.to_string()),
+            Err(shared) => Self::Failed(shared.to_string()),
+        }
+    }
+}
+
+impl From<ThemeArg> for Theme {
+    fn from(theme: ThemeArg) -> Self {
+        match theme {
+            ThemeArg::Dark => Self::Dark,
+            ThemeArg::Light => Self::Light,
+        }
+    }
+}
+
+impl From<SnapshotCamera> for Viewpoint {
+    fn from(camera: SnapshotCamera) -> Self {
+        match camera {
+            SnapshotCamera::Overview => Self::Overview,
+            SnapshotCamera::Layer => Self::Layer,
+            SnapshotCamera::Street => Self::Street,
+            SnapshotCamera::Heads => Self::Heads,
+            SnapshotCamera::Neurons => Self::Neurons,
+            SnapshotCamera::Map => Self::Map,
+        }
+    }
+}
+
+/// A model's thread that was asked to load it and to begin the text; and the text, for the prompt
+/// box.
+pub(super) fn start_engine(args: &RunArgs) -> Result<(EngineHandle, String), CliError> {
+    let asked = args.prompt.read()?;
+    let engine = EngineHandle::start()
+        .map_err(|error| CliError::Failed(format!("cannot start the model's thread: {error}")))?;
+    engine.request(EngineRequest::Load {
+        source: args.model.model.clone(),
+        settings: args.load_settings(),
+    })?;
+    engine.request(EngineRequest::SetSampler(SamplerSettings {
+        seed: args.seed,
+        ..SamplerSettings::default()
+    }))?;
+    let (prompt, text) = match asked {
+        Asked::Default => (Prompt::Text(super::prompt::DEFAULT_TEXT.to_owned()), None),
+        Asked::Text(text) => (Prompt::Text(text.clone()), Some(text)),
+        Asked::Tokens(tokens) => (Prompt::Tokens(tokens), Some(String::new())),
+    };
+    engine.request(EngineRequest::SetPrompt(prompt))?;
+    let text = text.unwrap_or_else(|| super::prompt::DEFAULT_TEXT.to_owned());
+    Ok((engine, text))
+}
+
+/// What is to be seen, running in the window's own time.
+pub(super) fn live_subject(args: &RunArgs) -> Result<Subject, CliError> {
+    if let Some(config) = args.model.arch() {
+        return Ok(Subject::Shape {
+            name: args.model.name(),
+            config,
+        });
+    }
+    // What can be known to be wrong before the window opens is said in the terminal.
+    args.model.config()?;
+    let (engine, prompt) = start_engine(args)?;
+    Ok(Subject::Model { engine, prompt })
+}
+
+/// Everything the model's thread tells of the prompt and of up to `n_new_tokens` after it.
+pub(super) fn run_text(
+    engine: &EngineHandle,
+    n_new_tokens: usize,
+) -> Result<Vec<EngineUpdate>, CliError> {
+    engine.request(EngineRequest::Play(n_new_tokens))?;
+    let mut updates = Vec::new();
+    while let Some(update) = engine.wait_update() {
+        match update {
+            EngineUpdate::Failed(error) => return Err(error.into()),
+            EngineUpdate::Paused(reason) => {
+                if reason == PauseReason::ContextFull {
+                    super::say("note: the context is full, so the text ends here");
+                }
+                break;
+            }
+            other => updates.push(other),
+        }
+    }
+    Ok(updates)
+}
