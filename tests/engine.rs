@@ -1,4 +1,5 @@
 //! The engine: streams layer by layer, loses nothing, ends when told.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod common;
 

@@ -1,9 +1,10 @@
 //! The weights a model begins with: seeded noise, shaped so that looking back is soon found.
 //!
 //! GPT-2's own beginning, all noise, finds induction after hundreds of millions of tokens. This one
-//! has to find it after a few million, so positions begin as waves, and each head begins by
-//! comparing like with like and passing on what it sees, after Trockman & Kolter 2023, "Mimetic
-//! Initialization of Self-Attention Layers" (arXiv 2305.09828).
+//! has to find it after a few million. So positions begin as waves; the first layer's first head
+//! begins by looking one position back; and the others begin by comparing like with like and
+//! passing on what they see, after Trockman & Kolter 2023, "Mimetic Initialization of
+//! Self-Attention Layers" (arXiv 2305.09828).
 
 use llmscope::config::ModelConfig;
 use rand::Rng as _;
@@ -21,6 +22,9 @@ const WAVE_HEIGHT: f32 = 0.05;
 /// How alike a head's queries and keys begin.
 const MATCH_GAIN: f32 = 0.8;
 
+/// How sharply the first head begins by looking at the position before.
+const BACK_GAIN: f32 = 1.4;
+
 /// How much of what a head sees it begins by passing on.
 const COPY_GAIN: f32 = 0.25;
 
@@ -36,10 +40,14 @@ pub fn first_weights(rng: &mut ChaCha8Rng, config: &ModelConfig) -> Vec<Vec<f32>
             match part.trim_start_matches(|letter: char| "h.0123456789".contains(letter)) {
                 _ if kind == "bias" => vec![0.0; len],
                 "wpe" => waves(config.n_ctx, d_model),
-                "wte" => noise(rng, len, TOKEN_WIDTH),
+                "wte" => tokens(rng, config),
                 "attn.c_attn" => {
                     passed_on = noise(rng, d_model * d_model, (d_model as f32).powf(-0.5));
-                    queries_keys_values(rng, d_model, &passed_on)
+                    let mut weight = queries_keys_values(rng, d_model, &passed_on);
+                    if spec.name.starts_with("h.0.") {
+                        look_one_back(&mut weight, config);
+                    }
+                    weight
                 }
                 "attn.c_proj" => scaled_transpose(d_model, &passed_on),
                 "mlp.c_fc" => noise(rng, len, NOISE),
@@ -74,13 +82,44 @@ fn scaled_transpose(d_model: usize, passed_on: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// Position embeddings, [pos, d_model]: sines and cosines of growing wavelength.
-///
-/// With them "one position back" is one and the same rotation at every position.
+/// Turns the queries and keys of the first head, in `weight`, [d_model, 3 * d_model], to the
+/// position before: the key is a position's quickest waves, the query the same turned one back.
+fn look_one_back(weight: &mut [f32], config: &ModelConfig) {
+    let d_model = config.d_model;
+    for in_dim in 0..d_model {
+        let row = &mut weight[in_dim * 3 * d_model..][..2 * d_model];
+        row[..config.d_head].fill(0.0);
+        row[d_model..][..config.d_head].fill(0.0);
+    }
+    for sine in (0..config.d_head).step_by(2) {
+        let cosine = sine + 1;
+        let (sin, cos) = frequency(sine, d_model).sin_cos();
+        let mut set = |in_dim: usize, column: usize, value: f32| {
+            weight[in_dim * 3 * d_model + column] = BACK_GAIN * value;
+        };
+        set(sine, sine, cos);
+        set(cosine, sine, -sin);
+        set(sine, cosine, sin);
+        set(cosine, cosine, cos);
+        set(sine, d_model + sine, 1.0);
+        set(cosine, d_model + cosine, 1.0);
+    }
+}
+
+/// Token embeddings, [d_vocab, d_model]; they leave the quickest waves, which tell neighbouring
+/// positions apart, alone.
+fn tokens(rng: &mut ChaCha8Rng, config: &ModelConfig) -> Vec<f32> {
+    let mut tokens = noise(rng, config.d_vocab * config.d_model, TOKEN_WIDTH);
+    for token in tokens.chunks_mut(config.d_model) {
+        token[..config.d_head].fill(0.0);
+    }
+    tokens
+}
+
+/// Position embeddings, [pos, d_model]: sines and cosines, the quickest first.
 fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
     let wave = |pos: usize, dim: usize| {
-        let slowness = (dim / 2) as f32 / (d_model / 2) as f32;
-        let angle = 2.5 * pos as f32 / 50_f32.powf(slowness);
+        let angle = pos as f32 * frequency(dim, d_model);
         WAVE_HEIGHT
             * if dim % 2 == 0 {
                 angle.sin()
@@ -91,6 +130,12 @@ fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
     (0..n_ctx)
         .flat_map(|pos| (0..d_model).map(move |dim| wave(pos, dim)))
         .collect()
+}
+
+/// By how much dimension `dim` of the waves turns from one position to the next, in radians.
+fn frequency(dim: usize, d_model: usize) -> f32 {
+    let slowness = (dim / 2) as f32 / (d_model / 2) as f32;
+    2.5 / 50_f32.powf(slowness)
 }
 
 fn noise(rng: &mut ChaCha8Rng, len: usize, width: f32) -> Vec<f32> {

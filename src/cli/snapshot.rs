@@ -105,7 +105,7 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
         theme: args.picture.theme.into(),
         viewpoint,
         has_panels: args.panels == Switch::On,
-        has_labels: true,
+        ..ViewerOptions::default()
     };
     let (subject, updates) = if args.run.model.arch.is_some() {
         (stage::live_subject(&args.run)?, Vec::new())

@@ -52,6 +52,8 @@ pub struct ViewerOptions {
     pub has_panels: bool,
     /// Whether names stand in the world.
     pub has_labels: bool,
+    /// Whether the legend is there even without the panels.
+    pub has_legend: bool,
 }
 
 impl Default for ViewerOptions {
@@ -61,6 +63,7 @@ impl Default for ViewerOptions {
             viewpoint: Viewpoint::Overview,
             has_panels: true,
             has_labels: true,
+            has_legend: true,
         }
     }
 }
@@ -154,6 +157,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;
+    ui.has_legend = options.has_legend;
     match subject {
         Subject::Model { engine, prompt } => {
             ui.prompt = prompt;

@@ -161,7 +161,13 @@ impl Pose {
             let high = places.iter().copied().reduce(Vec2::max).unwrap_or_default();
             let offset = 0.5 * (low + high) - wanted_center;
             let growth = (0.5 * (high - low) / wanted_half).max_element();
-            let reach = pose.radius * HALF_FOV.tan();
+            // Points near the camera's own plane appear at any distance: step by step.
+            let offset = offset.clamp_length_max(0.2);
+            let reach = if growth < 1.5 {
+                pose.radius * HALF_FOV.tan()
+            } else {
+                0.0
+            };
             let turn = Quat::from_rotation_y(pose.yaw);
             pose.focus += turn * Vec3::X * (offset.x * reach * screen.aspect);
             pose.focus += turn * Vec3::NEG_Z * (offset.y * reach / pose.pitch.sin().max(0.2));

@@ -121,8 +121,8 @@ pub(super) fn arrange_blocks(
     uniform.n_layer_heads = layout.bands.iter().map(|band| band.n_heads as u32).sum();
     uniform.n_bands = layout.bands.len() as u32;
     uniform.height_unit = HEIGHT_SHARE * layout.tile_size.x;
-    uniform.fog_distance = 1.2 * layout.bounds().size.length();
-    uniform.fog_strength = 0.75;
+    uniform.fog_distance = 1.6 * layout.bounds().size.length();
+    uniform.fog_strength = 0.6;
 }
 
 pub(super) fn place_playhead(playhead: Res<Playhead>, mut list: ResMut<DrawList>) {

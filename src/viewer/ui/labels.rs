@@ -1,7 +1,7 @@
 //! Names in the world: tokens at the entrance and the exit, layers, heads, and tensors.
 
 use bevy::prelude::*;
-use egui::{Align2, Color32, FontId, LayerId, Pos2, Rect};
+use egui::{Align2, FontId, LayerId, Pos2, Rect};
 
 use super::theme;
 use super::view::UiView;
@@ -56,7 +56,7 @@ pub(super) fn draw(
             continue;
         }
         taken.push(rect);
-        let shade: Color32 = theme::color(neutrals.background).gamma_multiply(0.66);
+        let shade = theme::label_fill(view.theme);
         painter.rect_filled(rect.expand2(egui::vec2(4.0, 1.0)), 3.0, shade);
         painter.galley(rect.min, galley, color);
     }

@@ -14,7 +14,15 @@ pub fn color(rgb: Rgb) -> Color32 {
 pub fn panel_fill(theme: Theme) -> Color32 {
     match theme {
         Theme::Dark => Color32::from_rgba_unmultiplied(14, 17, 23, 236),
-        Theme::Light => Color32::from_rgba_unmultiplied(248, 249, 251, 240),
+        Theme::Light => Color32::from_rgb(250, 251, 252),
+    }
+}
+
+/// The ground of a label in the world.
+pub fn label_fill(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_black_alpha(150),
+        Theme::Light => color(theme.neutrals().background),
     }
 }
 
