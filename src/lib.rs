@@ -8,7 +8,45 @@
 //!                 config ─> layout ────────────────────────────────────> scene
 //! ```
 //!
-//! Data goes down this line as plain values. A user's wish goes up it as a message.
+//! Data goes down this line as plain values. A user's wish goes up it as a message: a click becomes
+//! an intent, an intent a message, a message a request to the engine. `tests/floors.rs` holds the
+//! table of who may name whom.
+//!
+//! #### Words ([`hook`], [`config`])
+//!
+//! A [`HookPoint`](hook::HookPoint) names a place in the forward pass, as TransformerLens spells it.
+//! It is the key of every value from here to the pixel. A [`ModelConfig`](config::ModelConfig) is a
+//! model's shape, read from `config.json` or known by name.
+//!
+//! #### Values ([`trace`])
+//!
+//! A [`Trace`](trace::Trace) is what passes computed: one [`Activation`](trace::Activation) per hook
+//! point and pass, f32 numbers with their shape, shared and never copied again.
+//!
+//! #### Model ([`model`])
+//!
+//! Reads weights and tokens, runs the forward pass, and hands every value at a hook point to a
+//! [`Recorder`](model::Recorder). The only module that knows candle and tokenizers.
+//!
+//! #### Experts beside it ([`analysis`], [`layout`], [`color`])
+//!
+//! Pure functions: from values to what plots show, from a shape to where every cell stands, from a
+//! value to its colour. They never name one another.
+//!
+//! #### The seam ([`engine`])
+//!
+//! One named worker thread owns the model. Requests go to it and updates come back through bounded
+//! channels: a slow reader makes it wait, and loses nothing.
+//!
+//! #### What people see ([`viewer`], behind the cargo feature of that name)
+//!
+//! `inference` takes the updates in, `playback` moves the playhead, `scene` turns layers, heads and
+//! tensors into entities and keeps every value on show in one buffer, `material` brings what changed
+//! to the GPU and draws it. Camera, panels and capture stand beside the end of that line.
+//!
+//! #### The program ([`cli`])
+//!
+//! One file per command, and the only place that prints.
 
 pub mod analysis;
 pub mod cli;

@@ -13,7 +13,7 @@ pub fn color(rgb: Rgb) -> Color32 {
 /// The panels' ground.
 pub fn panel_fill(theme: Theme) -> Color32 {
     match theme {
-        Theme::Dark => Color32::from_rgba_unmultiplied(14, 17, 23, 236),
+        Theme::Dark => Color32::from_rgb(14, 17, 23),
         Theme::Light => Color32::from_rgb(250, 251, 252),
     }
 }
