@@ -47,13 +47,13 @@ struct Args {
     #[arg(long, default_value_t = 16)]
     batch_size: usize,
     /// Learning rate at the end of the warm-up
-    #[arg(long, default_value_t = 3e-3)]
+    #[arg(long, default_value_t = 1.5e-3)]
     peak_lr: f64,
     /// Threads that share a batch
     #[arg(long, default_value_t = 2)]
     workers: usize,
     /// Percent of windows that are random tokens repeated
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 20)]
     repeat_percent: usize,
     /// Documents to learn from
     #[arg(long, default_value_t = 60_000)]

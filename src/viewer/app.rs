@@ -1,6 +1,7 @@
 //! The application, in a window and offscreen, from the same plugins.
 
 use std::env;
+use std::panic::{self, AssertUnwindSafe};
 
 use bevy::app::TerminalCtrlCHandlerPlugin;
 use bevy::log::LogPlugin;
@@ -84,7 +85,7 @@ pub enum ViewerError {
     )]
     NoAdapter,
     /// The window failed.
-    #[error("the window could not be opened: {0}")]
+    #[error("no window can be opened on this display ({0}); `llmscope snapshot` needs none")]
     Window(String),
     /// A picture could not be made.
     #[error("the picture could not be drawn: {0}")]
@@ -107,6 +108,27 @@ pub fn run_window(subject: Subject, options: &ViewerOptions) -> Result<AppExit, 
         resolution: (1440, 900).into(),
         ..default()
     };
+    let mut app = without_panic(|| windowed_app(window, backends))?;
+    add_viewer(&mut app, subject, options);
+    Ok(app.run())
+}
+
+/// What `build` makes. A display that does not answer makes winit's plugin panic: that is turned
+/// into an error, and its message kept from the terminal.
+fn without_panic(build: impl FnOnce() -> App) -> Result<App, ViewerError> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let built = panic::catch_unwind(AssertUnwindSafe(build));
+    panic::set_hook(hook);
+    built.map_err(|panic| {
+        let reason = panic
+            .downcast_ref::<String>()
+            .map_or("the display does not answer", String::as_str);
+        ViewerError::Window(reason.to_owned())
+    })
+}
+
+fn windowed_app(window: Window, backends: wgpu::Backends) -> App {
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
@@ -117,8 +139,7 @@ pub fn run_window(subject: Subject, options: &ViewerOptions) -> Result<AppExit, 
             .set(render_plugin(backends))
             .disable::<LogPlugin>(),
     );
-    add_viewer(&mut app, subject, options);
-    Ok(app.run())
+    app
 }
 
 /// The application without window or event loop; whoever holds it drives it.

@@ -1,0 +1,232 @@
+//! The commands that draw: their files, their exit codes, and their messages.
+#![cfg(feature = "viewer")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use common::fixture;
+
+fn llmscope(args: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("llmscope").unwrap();
+    // Mesa's device selection looks for a Wayland socket and complains where there is none.
+    command.env("NODEVICE_SELECT", "1").args(args);
+    command
+}
+
+fn model() -> String {
+    fixture("gpt2").display().to_string()
+}
+
+/// Asserts on the exit code and that standard error is one or two lines with all of `words`.
+fn assert_fails(output: &Output, code: i32, words: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(output.stdout.is_empty());
+    assert!((1..=2).contains(&stderr.lines().count()), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{stderr} lacks {word:?}");
+    }
+}
+
+fn png_size(path: &Path) -> (u32, u32) {
+    let reader = png::Decoder::new(BufReader::new(File::open(path).unwrap()))
+        .read_info()
+        .unwrap();
+    (reader.info().width, reader.info().height)
+}
+
+#[test]
+fn snapshot_writes_a_picture_of_the_size_asked_for_and_the_same_one_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let shoot = |name: &str| {
+        let path = folder.path().join(name);
+        let file = path.display().to_string();
+        llmscope(&["snapshot", "-o", &file, "--size", "330x200", "--step", "9"])
+            .args([
+                "--model",
+                &model(),
+                "--prompt",
+                "The fox",
+                "--camera",
+                "heads",
+            ])
+            .assert()
+            .success();
+        fs::read(path).unwrap()
+    };
+
+    let first = shoot("first.png");
+
+    assert_eq!(png_size(&folder.path().join("first.png")), (330, 200));
+    assert_eq!(shoot("second.png"), first);
+}
+
+#[test]
+fn every_view_of_a_shape_without_weights_can_be_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    for camera in ["overview", "layer", "street", "heads", "neurons", "map"] {
+        let path = folder.path().join(format!("{camera}.png"));
+        let file = path.display().to_string();
+        llmscope(&[
+            "snapshot",
+            "-o",
+            &file,
+            "--arch",
+            "distilgpt2",
+            "--size",
+            "200x120",
+        ])
+        .args(["--camera", camera, "--theme", "light", "--panels", "on"])
+        .assert()
+        .success();
+        assert_eq!(png_size(&path), (200, 120));
+    }
+}
+
+#[test]
+fn record_writes_every_frame_and_keeps_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("flight");
+    let file = target.display().to_string();
+    let record = |more: &[&str]| {
+        llmscope(&["record", "-o", &file, "--seconds", "0.5", "--fps", "8"])
+            .args(["--size", "160x90", "--model", &model()])
+            .args(more)
+            .output()
+            .unwrap()
+    };
+
+    let first = record(&[]);
+    assert!(first.status.success());
+    let mut names: Vec<String> = fs::read_dir(&target)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "frame-00000.png",
+            "frame-00001.png",
+            "frame-00002.png",
+            "frame-00003.png"
+        ]
+    );
+
+    assert_fails(&record(&[]), 5, &["exists", "--force"]);
+    fs::write(target.join("notes.txt"), "mine").unwrap();
+    assert!(record(&["--force", "--camera", "orbit"]).status.success());
+    assert_eq!(
+        fs::read_to_string(target.join("notes.txt")).unwrap(),
+        "mine"
+    );
+}
+
+#[test]
+fn pictures_that_cannot_be_made_are_refused_and_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let existing = folder.path().join("existing.png");
+    fs::write(&existing, "mine").unwrap();
+    let existing = existing.display().to_string();
+    let fresh = folder.path().join("fresh.png").display().to_string();
+    let video = folder.path().join("film.mp4").display().to_string();
+    let model = model();
+    let cases: [(&[&str], i32, &[&str]); 10] = [
+        (&["snapshot", "-o", &existing], 1, &["exists", "--force"]),
+        (
+            &["snapshot", "-o", "/no/such/folder/a.png"],
+            1,
+            &["/no/such/folder/a.png"],
+        ),
+        (&["snapshot", "-o", &fresh, "--size", "0x0"], 2, &["--size"]),
+        (
+            &[
+                "snapshot",
+                "-o",
+                &fresh,
+                "--focus",
+                "blocks.9.hook_resid_pre",
+            ],
+            2,
+            &["blocks.9"],
+        ),
+        (
+            &["snapshot", "-o", &fresh, "--focus", "nonsense"],
+            2,
+            &["nonsense"],
+        ),
+        (&["snapshot", "-o", &fresh, "--step", "5000"], 2, &["5000"]),
+        (
+            &["snapshot", "-o", &fresh, "--tokens", "999999"],
+            2,
+            &["999999"],
+        ),
+        (
+            &["snapshot", "-o", &fresh, "--model", "no/such/folder/"],
+            4,
+            &["no/such/folder"],
+        ),
+        (&["record", "-o", &video], 2, &["folder"]),
+        (&["record", "-o", "/proc/nothing"], 5, &["/proc/nothing"]),
+    ];
+    for (args, code, words) in cases {
+        let mut command = llmscope(args);
+        if !args.contains(&"--model") {
+            command.args(["--model", &model]);
+        }
+
+        let output = command.output().unwrap();
+
+        assert_fails(&output, code, words);
+    }
+    assert_eq!(fs::read(&existing).unwrap(), b"mine");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn without_a_graphics_adapter_the_exit_code_is_3_and_the_message_says_what_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.png").display().to_string();
+
+    let output = llmscope(&["snapshot", "-o", &file, "--arch", "distilgpt2"])
+        .env("WGPU_BACKEND", "vulkan")
+        .env("VK_ICD_FILENAMES", "/nonexistent.json")
+        .env("VK_DRIVER_FILES", "/nonexistent.json")
+        .output()
+        .unwrap();
+
+    assert_fails(&output, 3, &["graphics adapter", "mesa-vulkan-drivers"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_display_view_points_to_the_commands_that_need_none() {
+    let output = llmscope(&["view"])
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .output()
+        .unwrap();
+
+    assert_fails(&output, 1, &["display", "snapshot", "record"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_display_that_does_not_answer_is_a_message_and_no_panic() {
+    let output = llmscope(&["view"])
+        .env("DISPLAY", ":4711")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .output()
+        .unwrap();
+
+    assert_fails(&output, 1, &["display"]);
+}
