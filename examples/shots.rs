@@ -20,15 +20,7 @@ fn main() -> Result<()> {
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .init();
-    let folder = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from("target"), PathBuf::from)
-        .join("shots");
-    // A target folder elsewhere would hide the pictures from whoever looks for them here.
-    let folder = if folder.starts_with("target") {
-        folder
-    } else {
-        PathBuf::from("target/shots")
-    };
+    let folder = PathBuf::from("target/shots");
     fs::create_dir_all(&folder)?;
     let only: Vec<String> = std::env::args().skip(1).collect();
     let is_wanted = |name: &str| only.is_empty() || only.iter().any(|only| name.contains(only));

@@ -2,7 +2,7 @@
 // by the weight; its colour is the weight's.
 #import llmscope::common::{lit, view, weight_color, with_fog, world}
 
-// Mirrors `Arc` in src/viewer/material/gpu.rs.
+// Mirrors `Arc` in src/viewer/scene/gpu.rs.
 struct Arc {
     key_x: f32,
     query_x: f32,

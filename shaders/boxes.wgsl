@@ -5,7 +5,7 @@
     world, NOT_FINITE,
 }
 
-// Mirrors `NearTile` in src/viewer/material/gpu.rs.
+// Mirrors `NearTile` in src/viewer/scene/gpu.rs.
 struct NearTile {
     // A block, or, with the high bit set, a band.
     block: u32,

@@ -3,7 +3,7 @@
 
 #import bevy_render::view::View
 
-// Mirrors `WorldUniform` in src/viewer/material/gpu.rs. Lengths are in world units.
+// Mirrors `WorldUniform` in src/viewer/scene/gpu.rs. Lengths are in world units.
 struct World {
     background: vec4<f32>,
     ground: vec4<f32>,

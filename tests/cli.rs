@@ -362,7 +362,8 @@ fn a_prompt_that_cannot_be_read_is_refused() {
 
 #[test]
 fn wrong_usage_is_refused() {
-    let cases: [(&[&str], &[&str]); 22] = [
+    let cases: [(&[&str], &[&str]); 23] = [
+        (&["--model", "demo", "summary"], &["after the command"]),
         (&["nonsense"], &["nonsense"]),
         (&["--nonsense"], &["--nonsense"]),
         (
@@ -402,7 +403,7 @@ fn wrong_usage_is_refused() {
             &["\"hook_resid\"", "hook_embed"],
         ),
         (
-            &["trace", "-o", "x", "--hooks", "logits,blocks.3.*"],
+            &["trace", "-o", "x", "--hooks", "logits,blocks.99.*"],
             &["\"blocks.3.*\""],
         ),
         (&["trace", "-o", "x", "--hooks", ""], &["\"\""]),

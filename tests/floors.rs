@@ -78,6 +78,13 @@ const UNNAMED: &[&str] = &["getrandom", "rand_chacha", "rand_for_tests"];
 /// application.
 const NARROWER: &[(&str, &str)] = &[("src/viewer/ui/panels/", "bevy")];
 
+/// Rooms of the viewer that stand beside the end of its stream: none names another, nor does the
+/// stream name one of them.
+const VIEWER_SIBLINGS: &[&str] = &["camera", "capture", "ui"];
+
+/// The viewer's stream. Each room may name those before it.
+const VIEWER_STREAM: &[&str] = &["inference", "playback", "scene", "material"];
+
 /// The crate's own name, which its program uses where the library says `crate`.
 const OWN_NAME: &str = "llmscope";
 
@@ -100,6 +107,55 @@ fn every_file_keeps_to_its_floor() {
         .collect();
 
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn the_viewers_rooms_keep_to_their_stream() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let viewer = root.join("src/viewer");
+    let mut faults = Vec::new();
+    for file in rust_files(&viewer) {
+        let path = file
+            .strip_prefix(&viewer)
+            .expect("the file is the viewer's");
+        let first = path.components().next().map(|part| part.as_os_str());
+        let first = first.and_then(|part| part.to_str()).unwrap_or_default();
+        let room = first.trim_end_matches(".rs");
+        for (line, text) in read(&file).lines().enumerate() {
+            for other in strangers_of(room) {
+                let is_named = [
+                    format!("viewer::{other}::"),
+                    format!("use super::{other}::"),
+                ]
+                .iter()
+                .any(|name| text.contains(name.as_str()));
+                if is_named && !text.trim_start().starts_with("//") {
+                    let path = path.display();
+                    faults.push(format!("{path}:{}: names viewer::{other}", line + 1));
+                }
+            }
+        }
+    }
+
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+/// The viewer's rooms that `room` may not name.
+fn strangers_of(room: &str) -> Vec<&'static str> {
+    let others = |rooms: &[&'static str]| -> Vec<&'static str> {
+        rooms
+            .iter()
+            .copied()
+            .filter(|other| *other != room)
+            .collect()
+    };
+    if VIEWER_SIBLINGS.contains(&room) {
+        return others(VIEWER_SIBLINGS);
+    }
+    match VIEWER_STREAM.iter().position(|stage| *stage == room) {
+        Some(stage) => [others(VIEWER_SIBLINGS), VIEWER_STREAM[stage + 1..].to_vec()].concat(),
+        None => Vec::new(),
+    }
 }
 
 #[test]

@@ -111,7 +111,8 @@ impl Card {
             "\n## Heads\n\n\
              Scored on an end-of-text token followed by 40 random tokens, twice the same; the mean \
              of 16 such texts. Induction is the attention from a token's second occurrence to the \
-             position after its first; previous token is the attention to the position before.\n\n\
+             position after its first; previous token is the attention to the position before. L0H0 was given its \
+             look one back before training began (`first_weights.rs`); the rest was found.\n\n\
              | Head | Induction | Previous token |\n|---|---|---|",
         )?;
         for score in &self.copies.heads {

@@ -52,7 +52,7 @@ struct Args {
     /// Threads that share a batch
     #[arg(long, default_value_t = 2)]
     workers: usize,
-    /// Percent of windows that are random tokens repeated
+    /// Percent of windows that are random tokens repeated; a quarter of it from half-way on
     #[arg(long, default_value_t = 20)]
     repeat_percent: usize,
     /// Documents to learn from

@@ -34,7 +34,8 @@ pub struct TrainSettings {
     pub max_grad_norm: f64,
     /// Threads that each take an equal part of a batch.
     pub workers: usize,
-    /// Percent of windows that are random tokens said again and again.
+    /// Percent of windows that are random tokens said again and again, in the first half of the
+    /// steps; then a quarter of it.
     pub repeat_percent: usize,
     /// Steps between checkpoints, and between looks at the held-out loss.
     pub steps_per_checkpoint: usize,
@@ -44,7 +45,7 @@ pub struct TrainSettings {
 
 /// How long a training run took.
 pub struct TrainTime {
-    /// Seconds, from the first step of this run to its last.
+    /// Seconds, those before the checkpoint that it went on from included.
     pub secs: f64,
     /// Tokens seen in them.
     pub tokens: usize,
@@ -60,10 +61,10 @@ pub fn train(
     checkpoint_dir: &Path,
     resume: bool,
 ) -> Result<TrainTime> {
-    let first_step = if resume {
+    let (first_step, secs_before) = if resume {
         restore(learner, checkpoint_dir)?
     } else {
-        0
+        (0, 0.0)
     };
     let mut optimizers = optimizers(learner, settings)?;
     let progress = progress_bar(settings.steps, first_step)?;
@@ -86,7 +87,8 @@ pub fn train(
         progress.set_message(format!("loss {mean:.3}  {rate:.0} tokens/s"));
         progress.inc(1);
         if done % settings.steps_per_checkpoint == 0 {
-            save(learner, checkpoint_dir, done)?;
+            let secs = secs_before + start.elapsed().as_secs_f64();
+            save(learner, checkpoint_dir, done, secs)?;
             let report = report(learner, held_out, settings.seed)?;
             progress.suspend(|| {
                 eprintln!("step {done}: loss {mean:.3}, {report}, {rate:.0} tokens/s");
@@ -95,8 +97,8 @@ pub fn train(
     }
     progress.finish();
     Ok(TrainTime {
-        secs: start.elapsed().as_secs_f64(),
-        tokens: (settings.steps - first_step) * tokens_per_step,
+        secs: secs_before + start.elapsed().as_secs_f64(),
+        tokens: settings.steps * tokens_per_step,
     })
 }
 
@@ -107,6 +109,14 @@ impl TrainSettings {
         let done = step as f64 / self.steps as f64;
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
         self.peak_lr * warmup.min(1.0) * (0.05 + 0.95 * cosine)
+    }
+
+    fn repeat_percent_at(&self, step: usize) -> usize {
+        if 2 * step < self.steps {
+            self.repeat_percent
+        } else {
+            self.repeat_percent / 4
+        }
     }
 }
 
@@ -148,7 +158,7 @@ fn batch(
     let mut rows: Vec<u32> = Vec::with_capacity(n_batch * (n_pos + 1));
     let mut weights: Vec<f32> = Vec::with_capacity(n_batch * n_pos);
     for _ in 0..n_batch {
-        if dice.chance(settings.repeat_percent) {
+        if dice.chance(settings.repeat_percent_at(step)) {
             let phrase = random_phrase(&mut dice, n_pos / 2, config.d_vocab);
             rows.push(END_OF_TEXT_ID);
             rows.extend(phrase.iter().cycle().take(n_pos));
@@ -255,16 +265,20 @@ fn progress_bar(steps: usize, first_step: usize) -> Result<ProgressBar> {
         .with_position(first_step as u64))
 }
 
-fn save(learner: &Learner, dir: &Path, step: usize) -> Result<()> {
+fn save(learner: &Learner, dir: &Path, step: usize, secs: f64) -> Result<()> {
     fs::create_dir_all(dir)?;
     learner.save(&dir.join("checkpoint.safetensors"))?;
-    fs::write(dir.join("step"), step.to_string())?;
+    fs::write(dir.join("steps_and_secs"), format!("{step} {secs}"))?;
     Ok(())
 }
 
-/// Takes the weights of the last checkpoint and says after which step it was; the optimiser's
-/// averages start anew.
-fn restore(learner: &Learner, dir: &Path) -> Result<usize> {
+/// Takes the weights of the last checkpoint and says after how many steps and seconds it was; the
+/// optimiser's averages start anew.
+fn restore(learner: &Learner, dir: &Path) -> Result<(usize, f64)> {
     learner.restore(&dir.join("checkpoint.safetensors"))?;
-    Ok(fs::read_to_string(dir.join("step"))?.trim().parse()?)
+    let progress = fs::read_to_string(dir.join("steps_and_secs"))?;
+    let (step, secs) = progress
+        .split_once(' ')
+        .context("steps_and_secs holds two numbers")?;
+    Ok((step.parse()?, secs.parse()?))
 }

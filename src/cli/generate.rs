@@ -121,7 +121,9 @@ fn continue_text(
         }
         printer.print(token)?;
         new_tokens.push(token);
-        logits = model.run_recorded(&mut session, &[token], &mut ())?;
+        if new_tokens.len() < max_new_tokens {
+            logits = model.run_recorded(&mut session, &[token], &mut ())?;
+        }
     }
 }
 

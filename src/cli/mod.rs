@@ -135,7 +135,11 @@ fn refuse(error: &clap::Error) -> u8 {
     };
     let what = what.split("\n\nUsage:").next().unwrap_or(what);
     say(&one_line(what));
-    say(&one_line(&remedy));
+    if what.starts_with("error: the subcommand") {
+        say("Options go after the command.");
+    } else {
+        say(&one_line(&remedy));
+    }
     2
 }
 

@@ -17,6 +17,7 @@ use super::ViewerPlugin;
 use super::camera::CameraPlugin;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
+use super::pace::PacePlugin;
 use super::scene::SceneSettings;
 use super::ui::{UiPlugin, UiSettings};
 use super::viewpoint::{CameraSettings, Viewpoint};
@@ -110,6 +111,7 @@ pub fn run_window(subject: Subject, options: &ViewerOptions) -> Result<AppExit, 
     };
     let mut app = without_panic(|| windowed_app(window, backends))?;
     add_viewer(&mut app, subject, options);
+    app.add_plugins(PacePlugin);
     Ok(app.run())
 }
 

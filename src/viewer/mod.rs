@@ -8,6 +8,7 @@ pub mod camera;
 pub mod capture;
 pub mod inference;
 pub mod material;
+pub mod pace;
 pub mod playback;
 pub mod scene;
 pub mod ui;

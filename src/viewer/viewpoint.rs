@@ -287,7 +287,7 @@ impl Viewpoint {
                 // The avenue runs across the picture, from left to right.
                 let pose = Pose {
                     focus: bounds.center(),
-                    yaw: -std::f32::consts::FRAC_PI_2,
+                    yaw: std::f32::consts::FRAC_PI_2,
                     pitch: 1.56,
                     radius: tile,
                 };

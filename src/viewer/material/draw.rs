@@ -6,9 +6,9 @@ use bevy::render::render_resource::{IndexFormat, PipelineCache, RenderPassDescri
 use bevy::render::renderer::{RenderContext, ViewQuery};
 use bevy::render::view::{ViewDepthTexture, ViewTarget, ViewUniformOffset};
 
-use super::gpu::{ARC_VERTICES, BOX_INDICES};
 use super::pipeline::{Form, ViewPipelines};
 use super::upload::{CellBindGroups, CellBuffers};
+use crate::viewer::scene::{ARC_VERTICES, BOX_INDICES};
 
 pub(super) fn draw_cells(
     view: ViewQuery<(

@@ -5,7 +5,6 @@
 //! changed.
 
 mod draw;
-mod gpu;
 mod pipeline;
 mod upload;
 
@@ -15,11 +14,6 @@ use bevy::core_pipeline::schedule::Core3dSystems;
 use bevy::prelude::*;
 use bevy::render::render_resource::SpecializedRenderPipelines;
 use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems};
-
-pub use gpu::{
-    Arc, BAND_BIT, Band, Block, FLAG_HIDDEN, FLAG_STREAM, MAX_NEAR_CELLS, MAX_NEAR_TILES,
-    NOT_FINITE, NearTile, WorldUniform,
-};
 
 use pipeline::{CellPipelines, CellShaders};
 

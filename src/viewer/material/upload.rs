@@ -13,10 +13,9 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::view::ViewUniforms;
 use bytemuck::Pod;
 
-use super::gpu::{BOX_INDICES, WorldUniform};
 use super::pipeline::CellPipelines;
 use crate::color::{Colormap, LUT_SIZE, Theme};
-use crate::viewer::scene::{Changes, DrawList, ValueBuffer};
+use crate::viewer::scene::{BOX_INDICES, Changes, DrawList, ValueBuffer, WorldUniform};
 
 /// A storage buffer that grows.
 struct GrowingBuffer {

@@ -2,9 +2,9 @@
 
 use bevy::prelude::*;
 
+use super::gpu::Arc;
 use super::{DrawList, SceneLayout, SceneSettings, ValueBuffer};
 use crate::layout::ModelLayout;
-use crate::viewer::material::Arc;
 
 /// The latest queries that have arcs; more than this hide one another.
 const MAX_QUERIES: usize = 24;

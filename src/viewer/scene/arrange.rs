@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use bevy::prelude::*;
 
+use super::gpu::{Band, Block, FLAG_HIDDEN, FLAG_STREAM};
 use super::{DrawList, SceneLayout, SceneSettings, ValueBuffer};
 use crate::color::{NOT_FINITE, RangeMode, Rgb, ValueRange};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::ModelLayout;
-use crate::viewer::material::{Band, Block, FLAG_HIDDEN, FLAG_STREAM};
 use crate::viewer::playback::Playhead;
 
 /// Height of a value at the end of its range, as a share of a tile's width.

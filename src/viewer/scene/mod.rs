@@ -2,6 +2,7 @@
 
 mod arcs;
 mod arrange;
+mod gpu;
 mod near;
 mod spawn;
 mod values;
@@ -11,12 +12,15 @@ use std::collections::BTreeSet;
 use bevy::prelude::*;
 
 pub use arrange::ranges as block_ranges;
+pub use gpu::{
+    ARC_VERTICES, Arc, BAND_BIT, BOX_INDICES, Band, Block, FLAG_HIDDEN, FLAG_STREAM,
+    MAX_NEAR_CELLS, MAX_NEAR_TILES, NOT_FINITE, NearTile, WorldUniform,
+};
 pub use spawn::{HeadPattern, Layer, TensorBlock};
 pub use values::{BlockStats, Changes, ValueBuffer};
 
 use super::ViewerSystems;
 use super::inference::{ActiveTrace, TraceEvent};
-use super::material::{Arc, Band, Block, NearTile, WorldUniform};
 use crate::color::{RangeMode, Theme};
 use crate::hook::BlockSite;
 use crate::layout::ModelLayout;

@@ -2,10 +2,10 @@
 
 use bevy::prelude::*;
 
+use super::gpu::{BAND_BIT, MAX_NEAR_CELLS, MAX_NEAR_TILES, NearTile};
 use super::{DrawList, SceneLayout, SceneSettings};
 use crate::hook::BlockSite;
 use crate::layout::{GroundRect, ModelLayout};
-use crate::viewer::material::{BAND_BIT, MAX_NEAR_CELLS, MAX_NEAR_TILES, NearTile};
 
 /// Cells narrower than this on screen, in pixels, stay flat.
 const FLAT_PIXELS: f32 = 1.6;

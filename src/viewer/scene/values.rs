@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use bevy::prelude::*;
 
+use super::gpu::NOT_FINITE;
 use crate::color::{TileStats, ValueRange};
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::ModelLayout;
 use crate::trace::Activation;
-use crate::viewer::material::NOT_FINITE;
 
 /// Every value on show.
 ///

@@ -38,7 +38,7 @@ pub(super) fn draw(
     let screen = context.viewport_rect();
     let mut taken: Vec<Rect> = Vec::new();
     let neutrals = view.theme.neutrals();
-    let mut labels = labels(layout, view, project, eye);
+    let mut labels = labels(layout, view, project, eye, screen);
     labels.sort_by_key(|label| label.importance);
     for label in labels {
         let Some(place) = project(label.at).filter(|place| screen.expand(40.0).contains(*place))
@@ -80,9 +80,19 @@ fn labels(
     view: &UiView<'_>,
     project: &dyn Fn(Vec3) -> Option<Pos2>,
     eye: Vec3,
+    screen: Rect,
 ) -> Vec<Label> {
     let tile = layout.tile_size.x;
     let mut labels = Vec::new();
+    // At the entrance; or, where that is out of sight, at the next layer's.
+    let lane_x = layout.lane_x(view.playhead.lane) + tile / 2.0;
+    let entrance = Vec3::new(lane_x, 0.0, 0.3 * tile);
+    let sees_entrance = project(entrance).is_some_and(|place| screen.contains(place));
+    let ahead = layout.layers.iter().find(|span| span.near_z < eye.z);
+    let tokens_z = match ahead {
+        Some(span) if eye.z < 0.0 && !sees_entrance => span.near_z + 0.3 * tile,
+        _ => entrance.z,
+    };
     if let Some(model) = view.model {
         for (pos, token) in view.tokens.iter().enumerate() {
             let is_current = pos == view.playhead.lane;
@@ -97,12 +107,7 @@ fn labels(
                     is_strong: pos <= view.playhead.lane,
                 });
             };
-            // At the entrance; or, where that is behind, at the next layer's.
-            let ahead = layout.layers.iter().find(|span| span.near_z < eye.z);
-            match ahead {
-                Some(span) if eye.z < 0.0 => token_label(span.near_z + 0.3 * tile),
-                _ => token_label(0.3 * tile),
-            }
+            token_label(tokens_z);
         }
     }
     for (layer, span) in layout.layers.iter().enumerate() {

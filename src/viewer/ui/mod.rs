@@ -194,7 +194,7 @@ fn draw_ui(
     if ui_settings.has_panels {
         free = state.panels.show(&context, &view, &mut intents);
     } else if ui_settings.has_legend {
-        state.panels.show_legend_only(&context, &view);
+        free.max.x -= state.panels.show_legend_only(&context, &view);
     }
     screen.set_if_neq(free_screen(whole, free));
     for intent in intents {

@@ -66,7 +66,7 @@ pub struct LegendRow {
     /// The values at its low end, middle and high end.
     pub ticks: [String; 3],
     /// Which values share the range.
-    pub note: &'static str,
+    pub note: String,
 }
 
 /// The hook point that the signal has reached last.
@@ -118,10 +118,18 @@ pub(super) fn legend(
     let limits = ranges.iter().map(|(range, _)| range.limit);
     let low = limits.clone().fold(f32::INFINITY, f32::min);
     let high = limits.fold(0.0, f32::max);
-    let limit = |sign: &str| match mode {
-        _ if high == 0.0 => format!("{sign}range"),
-        _ if low == high => format!("{sign}{}", number(high)),
-        _ => format!("{sign}{}…{}", number(low), number(high)),
+    let limits = if high == 0.0 {
+        "limit: 99 % of the values".to_owned()
+    } else {
+        let whose = match mode {
+            RangeMode::PerTensor => "each tensor",
+            RangeMode::PerName => "each name",
+        };
+        format!(
+            "linear; limit: 99 % of {whose}, {} to {}",
+            number(low),
+            number(high)
+        )
     };
     let rms = |kind: BlockSite| {
         let stats = layout.blocks.iter().zip(&ranges);
@@ -135,17 +143,14 @@ pub(super) fn legend(
         LegendRow {
             title: "Values, near",
             map: Colormap::Diverging,
-            ticks: [limit("−"), "0".to_owned(), limit("+")],
-            note: match mode {
-                RangeMode::PerTensor => "linear; 99 % of each tensor",
-                RangeMode::PerName => "linear; 99 % of each name",
-            },
+            ticks: ["−limit".to_owned(), "0".to_owned(), "limit".to_owned()],
+            note: limits,
         },
         LegendRow {
             title: "Attention weights",
             map: Colormap::Sequential,
             ticks: ["0".to_owned(), "0.5".to_owned(), "1".to_owned()],
-            note: "linear; each row sums to 1",
+            note: "linear; each row sums to 1".to_owned(),
         },
         LegendRow {
             title: "Tiles, far: root mean square",
@@ -159,7 +164,7 @@ pub(super) fn legend(
                     format!("{} (stream)", number(stream))
                 },
             ],
-            note: "linear; greatest of each name",
+            note: "linear; greatest of each name".to_owned(),
         },
     ]
 }

@@ -17,7 +17,7 @@ impl LegendPanel {
             ui.label(RichText::new(row.title).strong().size(12.5));
             gradient(ui, view, row);
             ui.label(
-                RichText::new(row.note)
+                RichText::new(&row.note)
                     .size(11.0)
                     .color(theme::weak_text(view.theme)),
             );

@@ -116,15 +116,16 @@ impl Panels {
         root.available_rect_before_wrap()
     }
 
-    /// Draws the legend by itself, for pictures of the world.
-    pub fn show_legend_only(&mut self, context: &Context, view: &UiView<'_>) {
-        egui::Area::new(Id::new("legend"))
-            .anchor(egui::Align2::RIGHT_BOTTOM, egui::vec2(-16.0, -16.0))
+    /// Draws the legend by itself, for pictures of the world, and says how much it takes at the right.
+    pub fn show_legend_only(&mut self, context: &Context, view: &UiView<'_>) -> f32 {
+        let margin = 16.0;
+        let legend = egui::Area::new(Id::new("legend"))
+            .anchor(egui::Align2::RIGHT_BOTTOM, egui::vec2(-margin, -margin))
             .interactable(false)
             .fade_in(false)
             .show(context, |ui| {
                 Frame::NONE
-                    .fill(theme::panel_fill(view.theme).gamma_multiply(0.85))
+                    .fill(theme::panel_fill(view.theme))
                     .corner_radius(6)
                     .inner_margin(Margin::symmetric(12, 9))
                     .show(ui, |ui| {
@@ -132,6 +133,13 @@ impl Panels {
                         self.legend.ui(ui, view);
                     });
             });
+        // In a small picture the world goes behind it.
+        let taken = legend.response.rect.width() + margin;
+        if taken < 0.3 * context.viewport_rect().width() {
+            taken
+        } else {
+            0.0
+        }
     }
 }
 

@@ -1,0 +1,70 @@
+//! Frames only when something moves: an idle window leaves the processor alone.
+
+use std::time::Duration;
+
+use bevy::input::keyboard::KeyboardInput;
+use bevy::input::mouse::{MouseButtonInput, MouseMotion, MouseWheel};
+use bevy::prelude::*;
+use bevy::winit::{UpdateMode, WinitSettings};
+
+use super::inference::ActiveTrace;
+use super::playback::{Playback, Playhead};
+use super::scene::DrawList;
+
+/// Sets the pace of a window's frames.
+pub struct PacePlugin;
+
+impl Plugin for PacePlugin {
+    fn build(&self, app: &mut App) {
+        app.insert_resource(WinitSettings::continuous())
+            .add_systems(Last, set_pace);
+    }
+}
+
+/// How long after the last motion frames go on; smoothed motion comes to rest in less.
+const REST: Duration = Duration::from_millis(1500);
+/// How often an idle window looks whether there is news.
+const IDLE_WAIT: Duration = Duration::from_millis(500);
+
+fn set_pace(
+    time: Res<Time<Real>>,
+    mut last_motion: Local<Duration>,
+    trace: Res<ActiveTrace>,
+    playhead: Res<Playhead>,
+    playback: Res<Playback>,
+    list: Res<DrawList>,
+    mut keys: MessageReader<KeyboardInput>,
+    mut clicks: MessageReader<MouseButtonInput>,
+    mut motion: MessageReader<MouseMotion>,
+    mut wheel: MessageReader<MouseWheel>,
+    cameras: Query<&GlobalTransform, With<Camera3d>>,
+    mut last_camera: Local<GlobalTransform>,
+    mut settings: ResMut<WinitSettings>,
+) {
+    let n_inputs =
+        keys.read().count() + clicks.read().count() + motion.read().count() + wheel.read().count();
+    // Change detection would not do: the camera is written each frame, moved or not.
+    let camera = cameras.iter().next().copied().unwrap_or_default();
+    let has_camera_moved = *last_camera != camera;
+    *last_camera = camera;
+    let is_waiting = trace.model().is_none() || trace.is_computing() || playback.is_playing;
+    let is_moving = is_waiting
+        || n_inputs > 0
+        || trace.is_changed()
+        || playhead.is_changed()
+        || list.is_changed()
+        || has_camera_moved;
+    if is_moving {
+        *last_motion = time.elapsed();
+    }
+    let is_resting = time.elapsed().saturating_sub(*last_motion) > REST;
+    let mode = if is_resting {
+        UpdateMode::reactive(IDLE_WAIT)
+    } else {
+        UpdateMode::Continuous
+    };
+    if settings.focused_mode != mode {
+        settings.focused_mode = mode;
+        settings.unfocused_mode = mode;
+    }
+}
