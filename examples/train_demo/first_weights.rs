@@ -58,8 +58,8 @@ pub fn first_weights(rng: &mut ChaCha8Rng, config: &ModelConfig) -> Vec<Vec<f32>
         .collect()
 }
 
-/// Queries and keys that match where the stream is alike, and values that `passed_on`, [d_model,
-/// head * d_head], takes from it, [d_model, 3 * d_model].
+/// Queries and keys that match where the stream is alike, and values that `passed_on`,
+/// `[d_model, head * d_head]`, takes from it: `[d_model, 3 * d_model]`.
 fn queries_keys_values(rng: &mut ChaCha8Rng, d_model: usize, passed_on: &[f32]) -> Vec<f32> {
     let matched = noise(rng, d_model * d_model, (d_model as f32).powf(-0.5));
     let mut weight = Vec::with_capacity(3 * d_model * d_model);
@@ -75,14 +75,14 @@ fn queries_keys_values(rng: &mut ChaCha8Rng, d_model: usize, passed_on: &[f32]) 
     weight
 }
 
-/// Brings what the heads took back to where they took it from, [head * d_head, d_model].
+/// Brings what the heads took back to where they took it from, `[head * d_head, d_model]`.
 fn scaled_transpose(d_model: usize, passed_on: &[f32]) -> Vec<f32> {
     (0..d_model * d_model)
         .map(|index| COPY_GAIN * passed_on[(index % d_model) * d_model + index / d_model])
         .collect()
 }
 
-/// Turns the queries and keys of the first head, in `weight`, [d_model, 3 * d_model], to the
+/// Turns the queries and keys of the first head, in `weight`, `[d_model, 3 * d_model]`, to the
 /// position before: the key is a position's quickest waves, the query the same turned one back.
 fn look_one_back(weight: &mut [f32], config: &ModelConfig) {
     let d_model = config.d_model;
@@ -106,7 +106,7 @@ fn look_one_back(weight: &mut [f32], config: &ModelConfig) {
     }
 }
 
-/// Token embeddings, [d_vocab, d_model]; they leave the quickest waves, which tell neighbouring
+/// Token embeddings, `[d_vocab, d_model]`; they leave the quickest waves, which tell neighbouring
 /// positions apart, alone.
 fn tokens(rng: &mut ChaCha8Rng, config: &ModelConfig) -> Vec<f32> {
     let mut tokens = noise(rng, config.d_vocab * config.d_model, TOKEN_WIDTH);
@@ -116,7 +116,7 @@ fn tokens(rng: &mut ChaCha8Rng, config: &ModelConfig) -> Vec<f32> {
     tokens
 }
 
-/// Position embeddings, [pos, d_model]: sines and cosines, the quickest first.
+/// Position embeddings, `[pos, d_model]`: sines and cosines, the quickest first.
 fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
     let wave = |pos: usize, dim: usize| {
         let angle = pos as f32 * frequency(dim, d_model);

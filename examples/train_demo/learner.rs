@@ -48,7 +48,7 @@ impl Learner {
         })
     }
 
-    /// Loss of `rows`, [batch, pos + 1], each prediction weighted by `weights`, [batch, pos], with a
+    /// Loss of `rows`, `[batch, pos + 1]`, each prediction weighted by `weights`, `[batch, pos]`, with a
     /// way back to every variable.
     pub fn loss(&self, rows: &Tensor, weights: &Tensor) -> Result<Tensor> {
         let losses = losses_of(&self.net, rows)?; // [batch * pos]
@@ -100,7 +100,7 @@ impl Learner {
     }
 }
 
-/// The loss of each prediction in `rows`, [batch, pos + 1], in nats, [batch * pos].
+/// The loss of each prediction in `rows`, `[batch, pos + 1]`, in nats, `[batch * pos]`.
 fn losses_of(net: &Gpt2, rows: &Tensor) -> Result<Tensor> {
     let (n_batch, n_tokens) = rows.dims2()?;
     let n_pos = n_tokens - 1;

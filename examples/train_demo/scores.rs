@@ -93,7 +93,7 @@ pub fn copy_score(config: &ModelConfig, net: &Gpt2, seed: u64) -> Result<CopySco
     })
 }
 
-/// Keeps each layer's attention pattern, [batch, head, query, key].
+/// Keeps each layer's attention pattern, `[batch, head, query, key]`.
 #[derive(Default)]
 struct Patterns(Vec<Tensor>);
 

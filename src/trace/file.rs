@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ffi::OsString;
+#[cfg(any(unix, test))]
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -120,21 +120,27 @@ pub fn save(
         };
         entries.push((hook.to_string(), entry));
     }
-    let mut partial = OsString::from(path.as_os_str());
-    partial.push(".part");
-    let partial = PathBuf::from(partial);
-    let written =
-        safetensors::serialize_to_file(entries, Some(metadata), &partial).map_err(into_io);
-    written
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|source| {
-            // Nothing more can be done about a leftover on a full or read-only disk.
-            drop(fs::remove_file(&partial));
-            SaveError::Write {
-                path: path.to_owned(),
-                source,
-            }
+    // It writes beside the file and renames at the end, so that half a file never bears the name.
+    safetensors::serialize_to_file(entries, Some(metadata), path)
+        .map_err(into_io)
+        .and_then(|()| let_others_read(path))
+        .map_err(|source| SaveError::Write {
+            path: path.to_owned(),
+            source,
         })
+}
+
+/// Gives a file made as a temporary one, for its owner alone, the mode of an ordinary one.
+#[cfg(unix)]
+fn let_others_read(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn let_others_read(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn into_io(error: SafeTensorError) -> io::Error {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::prelude::*;
+use bevy::window::PrimaryWindow;
 use bevy_egui::EguiGlobalSettings;
 use bevy_egui::input::egui_wants_any_keyboard_input;
 use bevy_panorbit_camera::{
@@ -26,12 +27,14 @@ impl Plugin for CameraPlugin {
             .init_resource::<CameraSettings>()
             .init_resource::<Screen>()
             .init_resource::<Journey>()
+            .init_resource::<PanelGuard>()
             .add_message::<CameraWish>()
             .add_systems(Startup, spawn_camera)
             .add_systems(
                 Update,
                 (
-                    frame_new_text,
+                    frame_text,
+                    guard_panels,
                     flight::steer.run_if(not(egui_wants_any_keyboard_input)),
                     obey_wishes,
                     travel,
@@ -46,6 +49,33 @@ impl Plugin for CameraPlugin {
                     .after(PanOrbitCameraSystemSet)
                     .before(TransformSystems::Propagate),
             );
+    }
+}
+
+/// Whether the mouse is the panels': it is over one, or was when its button went down.
+#[derive(Resource, Default)]
+struct PanelGuard(bool);
+
+/// Keeps the camera still while the mouse is the panels'.
+///
+/// egui's own answer does not count panels that were laid out by hand around a free middle.
+fn guard_panels(
+    windows: Query<&Window, With<PrimaryWindow>>,
+    buttons: Res<ButtonInput<MouseButton>>,
+    screen: Res<Screen>,
+    mut guard: ResMut<PanelGuard>,
+    mut camera: Query<(&mut PanOrbitCamera, &flight::Flight)>,
+) {
+    let (Ok(window), Ok((mut orbit, flight))) = (windows.single(), camera.single_mut()) else {
+        return;
+    };
+    let is_dragging = buttons.get_pressed().len() > buttons.get_just_pressed().len();
+    if !is_dragging && let Some(cursor) = window.cursor_position() {
+        guard.0 = !screen.is_free(cursor / window.size());
+    }
+    let is_enabled = !guard.0 && !flight.is_active;
+    if orbit.enabled != is_enabled {
+        orbit.enabled = is_enabled;
     }
 }
 
@@ -96,27 +126,51 @@ fn spawn_camera(
     ));
 }
 
-/// Stands at the start when another text begins; and again when the world has grown, until the
-/// user has moved the camera.
-fn frame_new_text(
+/// What the camera was last put before by itself.
+#[derive(Default)]
+struct Framed {
+    model: Option<(usize, f32)>,
+    n_lanes: usize,
+    pose: Option<Pose>,
+}
+
+/// Stands at the start when another model is shown; and there again when the world has grown, as
+/// long as the user has not moved the camera.
+fn frame_text(
     layout: Res<SceneLayout>,
     settings: Res<CameraSettings>,
-    mut framed_layers: Local<Option<(usize, f32)>>,
     screen: Res<Screen>,
+    mut framed: Local<Framed>,
+    mut journey: ResMut<Journey>,
     mut camera: Query<&mut PanOrbitCamera>,
 ) {
     let (Some(layout), Ok(mut orbit)) = (layout.as_ref().as_ref(), camera.single_mut()) else {
         return;
     };
-    let model = (layout.layers.len(), layout.tile_size.x);
-    if *framed_layers == Some(model) {
+    let model = Some((layout.layers.len(), layout.tile_size.x));
+    let is_same_model = framed.model == model;
+    let has_grown = framed.n_lanes != layout.n_lanes || screen.is_changed();
+    if is_same_model && !has_grown {
         return;
     }
-    // The first layout of a model knows no text yet.
-    if layout.n_lanes > 1 {
-        *framed_layers = Some(model);
+    framed.n_lanes = layout.n_lanes;
+    let here = pose_of(&orbit);
+    let is_untouched = framed.pose.is_some_and(|pose| pose.is_near(&here));
+    if is_same_model && !is_untouched {
+        return;
     }
-    set(&mut orbit, &settings.start.pose(layout, &screen));
+    let to = settings.start.pose(layout, &screen);
+    framed.model = model;
+    framed.pose = Some(to);
+    if is_same_model && settings.is_animated {
+        journey.0 = Some(Leg {
+            from: here,
+            to,
+            elapsed: Duration::ZERO,
+        });
+    } else {
+        set(&mut orbit, &to);
+    }
 }
 
 /// Where the camera stands, smoothing left aside.
@@ -180,14 +234,15 @@ fn obey_wishes(
 fn travel(
     time: Res<Time>,
     buttons: Res<ButtonInput<MouseButton>>,
+    guard: Res<PanelGuard>,
     mut journey: ResMut<Journey>,
     mut camera: Query<&mut PanOrbitCamera>,
 ) {
     let Ok(mut orbit) = camera.single_mut() else {
         return;
     };
-    // A hand on the mouse takes over.
-    if buttons.any_just_pressed([MouseButton::Left, MouseButton::Right]) {
+    // A hand on the mouse takes over; one on a panel's button does not.
+    if buttons.any_just_pressed([MouseButton::Left, MouseButton::Right]) && !guard.0 {
         journey.0 = None;
     }
     let Some(leg) = &mut journey.0 else {

@@ -85,6 +85,12 @@ impl Default for Screen {
 }
 
 impl Screen {
+    /// Whether a place is in the free part: across and down, as shares of the picture.
+    pub fn is_free(&self, place: Vec2) -> bool {
+        let place = Vec2::new(2.0 * place.x - 1.0, 1.0 - 2.0 * place.y);
+        (place.cmpge(self.low) & place.cmple(self.high)).all()
+    }
+
     /// A picture without panels.
     pub fn whole(aspect: f32) -> Self {
         Self {
@@ -127,6 +133,14 @@ impl Pose {
             radius: 0.5 * rect.size.min_element().max(1.0),
         }
         .fitting(&corners(rect, 0.0), screen, 0.9)
+    }
+
+    /// Whether both look the same, but for rounding.
+    pub fn is_near(&self, other: &Self) -> bool {
+        self.focus.distance(other.focus) < 1e-3 * self.radius
+            && (self.yaw - other.yaw).abs() < 1e-3
+            && (self.pitch - other.pitch).abs() < 1e-3
+            && (self.radius / other.radius - 1.0).abs() < 1e-3
     }
 
     /// Where the camera is.
@@ -326,6 +340,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_a_panel_covers_is_not_free() {
+        let screen = Screen {
+            low: Vec2::new(-0.5, -1.0),
+            ..Screen::default()
+        };
+
+        assert!(screen.is_free(Vec2::new(0.5, 0.99)));
+        assert!(!screen.is_free(Vec2::new(0.2, 0.5)), "the left quarter");
+        assert!(screen.is_free(Vec2::new(0.26, 0.01)));
     }
 
     #[test]

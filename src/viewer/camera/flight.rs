@@ -58,25 +58,24 @@ pub(super) fn steer(
     buttons: Res<ButtonInput<MouseButton>>,
     motion: Res<AccumulatedMouseMotion>,
     scroll: Res<AccumulatedMouseScroll>,
+    guard: Res<super::PanelGuard>,
     mut camera: Query<(&mut PanOrbitCamera, &mut Flight, &Transform)>,
 ) {
     let Ok((mut orbit, mut flight, transform)) = camera.single_mut() else {
         return;
     };
-    if orbit.enabled == flight.is_active {
-        orbit.enabled = !flight.is_active;
-    }
     let is_modified = keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
     let asked = if is_modified {
         Vec3::ZERO
     } else {
         direction(&keys)
     };
-    if flight.is_active && scroll.delta.y != 0.0 {
+    let has_mouse = flight.is_active && !guard.0;
+    if has_mouse && scroll.delta.y != 0.0 {
         flight.speed =
             (flight.speed * 1.15f32.powf(scroll.delta.y.clamp(-5.0, 5.0))).clamp(0.05, 20.0);
     }
-    if flight.is_active && buttons.any_pressed([MouseButton::Left, MouseButton::Right]) {
+    if has_mouse && buttons.any_pressed([MouseButton::Left, MouseButton::Right]) {
         look_around(&mut orbit, transform, motion.delta);
     }
     if asked == Vec3::ZERO && flight.velocity.length_squared() < 1e-4 {
