@@ -15,7 +15,7 @@ use bevy_panorbit_camera::{
 
 use super::ViewerSystems;
 use super::scene::{SceneLayout, SceneSettings};
-use super::viewpoint::{CameraSettings, CameraWish, FIELD_OF_VIEW, Pose, Screen};
+use super::viewpoint::{CameraSettings, CameraWish, FIELD_OF_VIEW, Pose, Screen, Viewpoint};
 
 /// Adds the camera and what moves it.
 pub struct CameraPlugin;
@@ -28,6 +28,7 @@ impl Plugin for CameraPlugin {
             .init_resource::<Screen>()
             .init_resource::<Journey>()
             .init_resource::<PanelGuard>()
+            .init_resource::<Framed>()
             .add_message::<CameraWish>()
             .add_systems(Startup, spawn_camera)
             .add_systems(
@@ -126,21 +127,22 @@ fn spawn_camera(
     ));
 }
 
-/// What the camera was last put before by itself.
-#[derive(Default)]
+/// The viewpoint that the camera was last brought to.
+#[derive(Resource, Default)]
 struct Framed {
     model: Option<(usize, f32)>,
     n_lanes: usize,
+    viewpoint: Option<Viewpoint>,
     pose: Option<Pose>,
 }
 
-/// Stands at the start when another model is shown; and there again when the world has grown, as
-/// long as the user has not moved the camera.
+/// Stands at the start when another model is shown; and goes along when the world grows, as long as
+/// the user has not moved the camera away from a viewpoint.
 fn frame_text(
     layout: Res<SceneLayout>,
     settings: Res<CameraSettings>,
     screen: Res<Screen>,
-    mut framed: Local<Framed>,
+    mut framed: ResMut<Framed>,
     mut journey: ResMut<Journey>,
     mut camera: Query<&mut PanOrbitCamera>,
 ) {
@@ -155,11 +157,18 @@ fn frame_text(
     }
     framed.n_lanes = layout.n_lanes;
     let here = pose_of(&orbit);
-    let is_untouched = framed.pose.is_some_and(|pose| pose.is_near(&here));
+    let is_underway = journey.0.is_some();
+    let is_untouched = is_underway || framed.pose.is_some_and(|pose| pose.is_near(&here));
     if is_same_model && !is_untouched {
         return;
     }
-    let to = settings.start.pose(layout, &screen);
+    if !is_same_model {
+        framed.viewpoint = Some(settings.start);
+    }
+    let Some(viewpoint) = framed.viewpoint else {
+        return;
+    };
+    let to = viewpoint.pose(layout, &screen);
     framed.model = model;
     framed.pose = Some(to);
     if is_same_model && settings.is_animated {
@@ -200,8 +209,9 @@ fn obey_wishes(
     mut wishes: MessageReader<CameraWish>,
     layout: Res<SceneLayout>,
     settings: Res<CameraSettings>,
-    mut journey: ResMut<Journey>,
     screen: Res<Screen>,
+    mut journey: ResMut<Journey>,
+    mut framed: ResMut<Framed>,
     mut camera: Query<(&mut PanOrbitCamera, &mut flight::Flight)>,
 ) {
     let (Some(layout), Ok((mut orbit, mut flight))) =
@@ -215,7 +225,12 @@ fn obey_wishes(
                 flight.is_active = !flight.is_active;
                 continue;
             }
-            CameraWish::GoTo(viewpoint) => viewpoint.pose(layout, &screen),
+            CameraWish::GoTo(viewpoint) => {
+                let pose = viewpoint.pose(layout, &screen);
+                framed.viewpoint = Some(*viewpoint);
+                framed.pose = Some(pose);
+                pose
+            }
             CameraWish::LookAt(pose) => *pose,
         };
         flight.stop();

@@ -206,6 +206,16 @@ fn corners(rect: GroundRect, height: f32) -> Vec<Vec3> {
     ]
 }
 
+/// The whole ground, with room for the names at its entrance and its left.
+fn with_labels(layout: &ModelLayout) -> GroundRect {
+    let room = Vec2::new(0.9, 0.4) * layout.tile_size.x;
+    let bounds = layout.bounds();
+    GroundRect {
+        near_left: bounds.near_left + Vec2::new(-room.x, room.y),
+        size: bounds.size + room,
+    }
+}
+
 impl Viewpoint {
     /// Every viewpoint, in the order of their keys.
     pub const ALL: [Self; 6] = [
@@ -249,7 +259,7 @@ impl Viewpoint {
         };
         match self {
             Self::Overview => {
-                let bounds = layout.bounds();
+                let bounds = with_labels(layout);
                 let pose = Pose {
                     focus: bounds.center(),
                     yaw: 0.5,
@@ -297,7 +307,7 @@ impl Viewpoint {
                 }
             }
             Self::Map => {
-                let bounds = layout.bounds();
+                let bounds = with_labels(layout);
                 // The avenue runs across the picture, from left to right.
                 let pose = Pose {
                     focus: bounds.center(),
