@@ -404,7 +404,7 @@ fn wrong_usage_is_refused() {
         ),
         (
             &["trace", "-o", "x", "--hooks", "logits,blocks.99.*"],
-            &["\"blocks.3.*\""],
+            &["\"blocks.99.*\""],
         ),
         (&["trace", "-o", "x", "--hooks", ""], &["\"\""]),
         (

@@ -96,12 +96,20 @@ fn it_keeps_track_of_names_and_things() {
     let model = demo();
     let prompts = [
         (
-            "\"The old red boat is slow,\" said Tom. Anna said, \"The old red",
-            " boat",
+            "When Mary and John went to the store, John gave a drink to",
+            " Mary.",
         ),
         (
             "Mary has a blue kite. Tom has a green ball. Mary plays with the blue",
             " kite",
+        ),
+        (
+            "Emma lost her yellow key. She looked for the yellow",
+            " key",
+        ),
+        (
+            "\"I want an orange ring,\" said Lily. Lily looked for an orange",
+            " ring",
         ),
     ];
     for (prompt, expected) in prompts {

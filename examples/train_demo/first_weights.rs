@@ -121,7 +121,7 @@ fn waves(n_ctx: usize, d_model: usize) -> Vec<f32> {
     let wave = |pos: usize, dim: usize| {
         let angle = pos as f32 * frequency(dim, d_model);
         WAVE_HEIGHT
-            * if dim % 2 == 0 {
+            * if dim.is_multiple_of(2) {
                 angle.sin()
             } else {
                 angle.cos()
