@@ -1,5 +1,5 @@
 //! Reads weights and tokens, runs the forward pass, and hands every value at a
-//! [`HookPoint`](crate::hook::HookPoint) to a [`Recorder`].
+//! [`HookPoint`] to a [`Recorder`].
 //!
 //! The only room that knows candle and tokenizers.
 
