@@ -22,7 +22,7 @@ else
 	@if [ "$$(uname -s)$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" = Linux ] && [ -z '$(subst ','\'',$(ARGS))' ]; then \
 		echo "There is no display here: rendering a flight to target/flight, one PNG a frame." >&2; \
 		rm -rf target/flight && \
-		$(CARGO) run --release -- record -o target/flight --seconds 6 && \
+		NODEVICE_SELECT=1 $(CARGO) run --release -- record -o target/flight --seconds 6 && \
 		echo "The frames are in $(CURDIR)/target/flight" >&2; \
 	else \
 		$(CARGO) run --release -- $(ARGS); \

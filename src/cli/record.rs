@@ -115,6 +115,8 @@ mod flight {
         offscreen.settle();
         offscreen.set_frame_time(Duration::from_secs_f64(1.0 / f64::from(args.fps)));
         let bar = progress_bar(n_frames as u64);
+        let n_layers = args.run.model.config()?.n_layers;
+        let mut is_prompt = true;
         let mut rested_secs = REST_SECS;
         for frame in 0..n_frames {
             if offscreen.is_pass_shown() {
@@ -123,12 +125,13 @@ mod flight {
             if rested_secs >= REST_SECS
                 && let Some(pass) = passes.pop_front()
             {
+                // The prompt's signal takes a third of the film, those after it less.
+                let share = if is_prompt { 3.0 } else { 9.0 };
+                offscreen.set_layers_per_sec(n_layers as f32 * share / seconds as f32);
                 for update in pass {
                     offscreen.feed(update);
                 }
-                // The prompt's signal takes a third of the film, those after it less.
-                let share = if rested_secs == REST_SECS { 3.0 } else { 9.0 };
-                offscreen.set_pass_secs(seconds as f32 / share);
+                is_prompt = false;
                 rested_secs = 0.0;
             }
             let share = frame as f32 / (n_frames - 1).max(1) as f32;

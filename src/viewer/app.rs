@@ -56,6 +56,8 @@ pub struct ViewerOptions {
     pub has_labels: bool,
     /// Whether the legend is there even without the panels.
     pub has_legend: bool,
+    /// Size of panels and labels; 1 is the screen's own.
+    pub ui_scale: f32,
 }
 
 impl Default for ViewerOptions {
@@ -66,6 +68,7 @@ impl Default for ViewerOptions {
             has_panels: true,
             has_labels: true,
             has_legend: true,
+            ui_scale: 1.0,
         }
     }
 }
@@ -181,6 +184,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;
     ui.has_legend = options.has_legend;
+    ui.scale = options.ui_scale;
     match subject {
         Subject::Model { engine, prompt } => {
             ui.prompt = prompt;

@@ -58,7 +58,12 @@ impl Offscreen {
         width: u32,
         height: u32,
     ) -> Result<Self, ViewerError> {
-        let mut app = offscreen_app(subject, options)?;
+        // Panels and labels take the same share of every picture.
+        let options = ViewerOptions {
+            ui_scale: (height as f32 / 720.0).clamp(0.5, 8.0),
+            ..options.clone()
+        };
+        let mut app = offscreen_app(subject, &options)?;
         app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
         app.world_mut().resource_mut::<CameraSettings>().is_animated = false;
         app.insert_resource(Screen::whole(width as f32 / height as f32));
@@ -87,8 +92,13 @@ impl Offscreen {
     pub fn feed(&mut self, update: EngineUpdate) {
         let event = self.world().resource_mut::<ActiveTrace>().apply(update);
         self.world().write_message::<TraceEvent>(event);
-        // One at a time: a text's layout must be there when its values come.
+        // One at a time: a text's layout must be there when its values come. No time passes.
+        let frame_time = std::mem::replace(
+            &mut *self.world().resource_mut::<TimeUpdateStrategy>(),
+            TimeUpdateStrategy::ManualDuration(Duration::ZERO),
+        );
         self.sub_apps.main.run_default_schedule();
+        self.world().insert_resource(frame_time);
     }
 
     /// Shows the text up to position `lane`, complete.
@@ -108,14 +118,9 @@ impl Offscreen {
         *self.world().resource::<Playhead>()
     }
 
-    /// Lets the signal take this long through a pass, in seconds.
-    pub fn set_pass_secs(&mut self, secs: f32) {
-        let n_layers = self
-            .world()
-            .resource::<ActiveTrace>()
-            .model()
-            .map_or(12, |model| model.config.n_layers);
-        self.world().resource_mut::<Playback>().layers_per_sec = n_layers as f32 / secs.max(0.01);
+    /// Lets the signal run this fast through what is fed from now on.
+    pub fn set_layers_per_sec(&mut self, layers_per_sec: f32) {
+        self.world().resource_mut::<Playback>().layers_per_sec = layers_per_sec;
     }
 
     /// Whether the signal has come through the whole pass.

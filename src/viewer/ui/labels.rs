@@ -19,10 +19,16 @@ struct Label {
     is_strong: bool,
 }
 
-/// Where a point of the world appears, in points from the picture's top left, and how far it is.
-pub(super) fn project(camera: &Camera, transform: &GlobalTransform, point: Vec3) -> Option<Pos2> {
+/// Where a point of the world appears, in points from the picture's top left; `scale` is how many
+/// points one of the camera's is.
+pub(super) fn project(
+    camera: &Camera,
+    transform: &GlobalTransform,
+    point: Vec3,
+    scale: f32,
+) -> Option<Pos2> {
     let place = camera.world_to_viewport(transform, point).ok()?;
-    Some(Pos2::new(place.x, place.y))
+    Some(Pos2::new(place.x * scale, place.y * scale))
 }
 
 /// Draws the labels that find room, the most important first.

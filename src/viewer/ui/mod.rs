@@ -57,6 +57,8 @@ pub struct UiSettings {
     pub prompt: String,
     /// Whether there are weights to run.
     pub can_run: bool,
+    /// Size of panels and labels to begin with; 1 is the screen's own.
+    pub scale: f32,
 }
 
 impl Default for UiSettings {
@@ -67,6 +69,7 @@ impl Default for UiSettings {
             has_labels: true,
             prompt: String::new(),
             can_run: true,
+            scale: 1.0,
         }
     }
 }
@@ -150,6 +153,9 @@ fn draw_ui(
     if state.shown_theme != Some(scene_settings.theme) {
         state.shown_theme = Some(scene_settings.theme);
         theme::apply(&context, scene_settings.theme);
+        if ui_settings.scale != 1.0 {
+            context.set_zoom_factor(ui_settings.scale);
+        }
     }
     if !state.has_prompt && !ui_settings.prompt.is_empty() {
         state.has_prompt = true;
@@ -185,7 +191,10 @@ fn draw_ui(
     if ui_settings.has_labels
         && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
     {
-        let projector = |point: Vec3| labels::project(camera, transform, point);
+        // The panels' points may be larger or smaller than the camera's.
+        let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
+        let scale = context.viewport_rect().width() / camera_width.max(1.0);
+        let projector = |point: Vec3| labels::project(camera, transform, point, scale);
         labels::draw(&context, layout, &view, &projector, transform.translation());
     }
     let mut intents = Vec::new();
