@@ -5,15 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
-use common::{fixture, load, trace_tokens};
+use common::{FAMILIES, fixture, load, read_f32_tensors, trace_tokens};
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::model::{Sampler, SamplerSettings};
 use llmscope::trace::{ActivationCache, Pass, Trace};
-
-const FAMILIES: [&str; 2] = ["gpt2", "gpt2-wide-mlp"];
 
 /// Absolute, f32.
 const TOLERANCE: f32 = 1e-4;
@@ -41,24 +38,6 @@ fn reference(family: &str) -> Reference {
         greedy: ids("greedy"),
         tensors: read_f32_tensors(&folder.join("reference.safetensors")),
     }
-}
-
-fn read_f32_tensors(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
-    let bytes = std::fs::read(path).unwrap();
-    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    file.iter()
-        .filter(|(_, tensor)| tensor.dtype() == safetensors::Dtype::F32)
-        .map(|(name, tensor)| {
-            let values = tensor
-                .data()
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes))
-                .collect();
-            (name.to_owned(), (tensor.shape().to_vec(), values))
-        })
-        .collect()
 }
 
 fn assert_close(name: &str, got: &[f32], expected: &[f32], tolerance: f32) {
