@@ -1,8 +1,8 @@
 //! Puts the scene on the GPU and draws it: ground, tiles, patterns, near boxes and arcs.
 //!
 //! All values live in two storage buffers that only grow; the shaders find a cell's place and
-//! colour from its index. A frame costs five draws whatever the model's size, and uploads only what
-//! changed.
+//! colour from its index. A frame costs four draws whatever the model's size and one for each tile
+//! near the camera, and uploads only what changed.
 
 mod draw;
 mod pipeline;
