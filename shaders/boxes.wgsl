@@ -1,26 +1,29 @@
 // Near cells: an instanced box each, rising by magnitude. The instance index names the tile (high 16
 // bits) and the cell (low 16 bits); everything else is read from buffers.
 #import llmscope::common::{
-    blocks, bands, lit, pattern_index, patterns, signed_color, values, view, weight_color, with_fog,
-    world, NOT_FINITE,
+    blocks, exact_at, fields, lit, pool, risen, signed_color, tiles, view, weight_color, with_fog,
+    world, FIELD_PATTERN, FIELD_WEIGHT, NOT_FINITE,
 }
 
 // Mirrors `NearTile` in src/viewer/scene/gpu.rs.
 struct NearTile {
-    // A block, or, with the high bit set, a band.
+    // A block, or, with the high bit set, a field.
     block: u32,
-    // A lane, or a head.
     lane: u32,
-    // 0 where boxes are as flat as the tile, 1 where they rise to their full height.
-    rise: f32,
+    // Of a field: the part that can rise.
+    first_row: u32,
+    first_col: u32,
+    n_cols: u32,
     unused: u32,
 }
 
 @group(1) @binding(0) var<storage, read> near_tiles: array<NearTile>;
 
-const BAND_BIT: u32 = 0x80000000u;
+const FIELD_BIT: u32 = 0x80000000u;
 // The share of a cell's edge that its box covers.
 const BOX_SHARE: f32 = 0.84;
+// Height of a weight at the end of its range, in edges of its cell.
+const WEIGHT_HEIGHT: f32 = 3.0;
 
 struct Varyings {
     @builtin(position) clip_position: vec4<f32>,
@@ -30,52 +33,69 @@ struct Varyings {
 
 struct Cell {
     near_left: vec2<f32>,
-    size: f32,
+    size: vec2<f32>,
     height: f32,
     color: vec3<f32>,
 }
 
-fn vector_cell(tile: NearTile, cell: u32) -> Cell {
-    let block = blocks[tile.block];
+// Height of a value, in heights of one at the end of its range. Beyond the range towers go on
+// rising, ever more slowly, so that none leaves the picture.
+fn rise_of(value: f32, scale: f32) -> f32 {
+    if value >= NOT_FINITE {
+        return 0.5;
+    }
+    let magnitude = min(abs(value) * scale, 9.0);
+    return select(magnitude, 1.0 + 1.5 * log(max(magnitude, 1.0)), magnitude > 1.0);
+}
+
+fn vector_cell(near: NearTile, cell: u32) -> Cell {
+    let block = blocks[near.block];
+    let tile = tiles[near.lane * world.n_orders + block.order];
     let head = cell / block.n_per_head;
     let index = cell % block.n_per_head;
     let col = (head % block.head_cols) * block.cell_cols + index % block.cell_cols;
     let row = (head / block.head_cols) * block.cell_rows + index / block.cell_cols;
-    let value = values[tile.lane * world.lane_stride + block.value_offset + cell];
-    let shown = lit(tile.lane, block.order);
     var out: Cell;
-    out.size = block.cell_size;
+    out.size = vec2(block.cell_size);
     out.near_left = vec2(
-        block.x + f32(tile.lane) * world.lane_pitch + f32(col) * block.cell_size,
+        block.x + f32(near.lane) * world.lane_pitch + f32(col) * block.cell_size,
         block.z - f32(row) * block.cell_size,
     );
-    var magnitude = min(abs(value) * block.value_scale, 9.0);
-    if value >= NOT_FINITE {
-        magnitude = 0.5;
+    if tile.slot > 0u {
+        let value = pool[tile.slot - 1u + cell];
+        let shown = lit(near.lane, f32(block.order));
+        out.height = rise_of(value, block.value_scale) * world.height_unit * shown;
+        out.color = mix(world.no_value.rgb, signed_color(value, block.value_scale), shown);
     }
-    // Beyond the range towers go on rising, ever more slowly, so that none leaves the picture.
-    let rise = select(magnitude, 1.0 + 1.5 * log(magnitude), magnitude > 1.0);
-    out.height = rise * world.height_unit * shown;
-    out.color = mix(world.no_value.rgb, signed_color(value, block.value_scale), shown);
     return out;
 }
 
-fn pattern_cell(tile: NearTile, cell: u32) -> Cell {
-    let band = bands[tile.block & ~BAND_BIT];
-    let query = cell / world.n_lanes;
-    let key = cell % world.n_lanes;
+fn field_cell(near: NearTile, cell: u32) -> Cell {
+    let field = fields[near.block & ~FIELD_BIT];
+    let row = near.first_row + cell / near.n_cols;
+    let col = near.first_col + cell % near.n_cols;
     var out: Cell;
-    out.size = band.square_size / f32(world.n_lanes);
-    out.near_left = vec2(
-        band.x + f32(tile.lane) * band.square_pitch + f32(key) * out.size,
-        band.z - f32(query) * out.size,
-    );
-    if key <= query {
-        let weight = patterns[pattern_index(band.first_layer_head + tile.lane, query, key)];
-        let shown = lit(query, band.order);
-        out.height = select(min(weight, 1.0), 0.5, weight >= NOT_FINITE) * 2.0 * world.height_unit * shown;
-        out.color = mix(world.no_value.rgb, weight_color(weight), shown);
+    out.size = vec2(field.width / f32(field.n_cols), field.depth / f32(field.n_rows));
+    out.near_left = vec2(field.x + f32(col) * out.size.x, field.z - f32(row) * out.size.y);
+    let is_weight = field.kind == FIELD_WEIGHT;
+    let number = exact_at(field, row, col);
+    if !number.is_there || (!is_weight && col > row) {
+        return out;
     }
+    var shown = 1.0;
+    if !is_weight {
+        shown = lit(row, f32(field.order));
+    }
+    if field.kind == FIELD_PATTERN {
+        let weight = select(min(number.value, 1.0), 0.5, number.value >= NOT_FINITE);
+        out.height = weight * 2.0 * world.height_unit * shown;
+        out.color = mix(world.no_value.rgb, weight_color(number.value), shown);
+        return out;
+    }
+    let rise = rise_of(number.value, field.value_scale);
+    let unit = select(world.height_unit, WEIGHT_HEIGHT * min(out.size.x, out.size.y), is_weight);
+    out.height = rise * unit * shown;
+    out.color = mix(world.no_value.rgb, signed_color(number.value, field.value_scale), shown);
     return out;
 }
 
@@ -84,25 +104,27 @@ fn vertex(@builtin(vertex_index) corner: u32, @builtin(instance_index) instance:
     let tile = near_tiles[instance >> 16u];
     let index = instance & 0xffffu;
     var cell: Cell;
-    if (tile.block & BAND_BIT) != 0u {
-        cell = pattern_cell(tile, index);
+    if (tile.block & FIELD_BIT) != 0u {
+        cell = field_cell(tile, index);
     } else {
         cell = vector_cell(tile, index);
     }
-    let height = cell.height * tile.rise;
+    let middle = cell.near_left + vec2(0.5, -0.5) * cell.size;
+    let narrow = min(cell.size.x, cell.size.y);
+    let height = cell.height * risen(vec3(middle.x, 0.0, middle.y), narrow);
     let margin = 0.5 * (1.0 - BOX_SHARE);
     let across = mix(margin, 1.0 - margin, f32(corner & 1u));
     let along = mix(margin, 1.0 - margin, f32((corner >> 1u) & 1u));
     let up = f32(corner >> 2u);
     var out: Varyings;
     out.position = vec3(
-        cell.near_left.x + across * cell.size,
+        cell.near_left.x + across * cell.size.x,
         up * height,
-        cell.near_left.y - along * cell.size,
+        cell.near_left.y - along * cell.size.y,
     );
     out.clip_position = view.clip_from_world * vec4(out.position, 1.0);
     // What does not rise leaves the drawing to the tile.
-    if height < 0.02 * cell.size {
+    if height < 0.02 * narrow {
         out.clip_position = vec4(0.0, 0.0, -1.0, 0.0);
     }
     out.color = cell.color;

@@ -11,14 +11,16 @@ struct World {
     no_value: vec4<f32>,
     line: vec4<f32>,
     not_finite: vec4<f32>,
+    // The whole ground: least x and z, greatest x and z.
+    extent: vec4<f32>,
     lane_pitch: f32,
     tile_width: f32,
     width: f32,
     exit_z: f32,
     n_lanes: u32,
     n_blocks: u32,
-    lane_stride: u32,
-    n_layer_heads: u32,
+    n_orders: u32,
+    n_squares: u32,
     // Lanes before this one are complete; those from here to the playhead's are being computed.
     first_lane: u32,
     playhead_lane: u32,
@@ -27,7 +29,12 @@ struct World {
     height_unit: f32,
     fog_distance: f32,
     fog_strength: f32,
-    n_bands: u32,
+    // Cells narrower than the one are flat, those wider than the other have their full height.
+    flat_pixels: f32,
+    risen_pixels: f32,
+    pixels_per_unit: f32,
+    attention_grid: u32,
+    attention_block: u32,
     unused: u32,
 }
 
@@ -39,8 +46,7 @@ struct Block {
     value_scale: f32,
     // What a root mean square is multiplied with to lie within 0..1.
     rms_scale: f32,
-    order: f32,
-    value_offset: u32,
+    order: u32,
     n_cells: u32,
     n_per_head: u32,
     head_cols: u32,
@@ -49,40 +55,65 @@ struct Block {
     cols: u32,
     rows: u32,
     flags: u32,
-    unused: u32,
+    unused_a: u32,
+    unused_b: u32,
 }
 
-struct Band {
+// One token's tile: its root mean square, and one more than where its values begin in the pool.
+struct Tile {
+    rms: f32,
+    slot: u32,
+}
+
+struct Field {
     x: f32,
     z: f32,
-    square_size: f32,
-    square_pitch: f32,
-    order: f32,
-    n_heads: u32,
-    first_layer_head: u32,
-    flags: u32,
+    width: f32,
+    depth: f32,
+    n_rows: u32,
+    n_cols: u32,
+    order: u32,
+    kind: u32,
+    value_scale: f32,
+    far_scale: f32,
+    overview: u32,
+    grid_rows: u32,
+    grid_cols: u32,
+    slot: u32,
+    stride: u32,
+    level: u32,
+    first_row: u32,
+    first_col: u32,
+    window_rows: u32,
+    window_cols: u32,
 }
 
 const FLAG_STREAM: u32 = 1u;
-const FLAG_HIDDEN: u32 = 2u;
+const FIELD_PATTERN: u32 = 0u;
+const FIELD_SCORES: u32 = 1u;
+const FIELD_WEIGHT: u32 = 2u;
 
 // Rows of the colour table.
 const DIVERGING: i32 = 0;
 const SEQUENTIAL: i32 = 1;
 const MAGNITUDE: i32 = 2;
 
-// Stands in the value buffer for NaN and the infinities, which drivers may flush.
+// Stands among the values for NaN and the infinities, which drivers may flush.
 const NOT_FINITE: f32 = 3.0e38;
 
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<uniform> world: World;
-@group(0) @binding(2) var<storage, read> values: array<f32>;
-@group(0) @binding(3) var<storage, read> patterns: array<f32>;
-// Root mean square of each tile, lane by lane.
-@group(0) @binding(4) var<storage, read> tile_rms: array<f32>;
-@group(0) @binding(5) var<storage, read> blocks: array<Block>;
-@group(0) @binding(6) var<storage, read> bands: array<Band>;
-@group(0) @binding(7) var colors: texture_2d<f32>;
+// The values that are seen in detail.
+@group(0) @binding(2) var<storage, read> pool: array<f32>;
+// Position by position, in the order of the hook points.
+@group(0) @binding(3) var<storage, read> tiles: array<Tile>;
+@group(0) @binding(4) var<storage, read> blocks: array<Block>;
+@group(0) @binding(5) var<storage, read> fields: array<Field>;
+// Reductions: [level][row][square][column].
+@group(0) @binding(6) var<storage, read> attention: array<f32>;
+// Reductions of each weight field: [level][row][column].
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(8) var colors: texture_2d<f32>;
 
 // The colour at `place`, 0 to 1, of a row of the table; between two entries their mix.
 fn lut(row: i32, place: f32) -> vec3<f32> {
@@ -125,6 +156,107 @@ fn with_fog(color: vec3<f32>, position: vec3<f32>) -> vec3<f32> {
     return mix(color, world.background.rgb, world.fog_strength * share);
 }
 
-fn pattern_index(layer_head: u32, query: u32, key: u32) -> u32 {
-    return world.n_layer_heads * (query * (query + 1u) / 2u) + layer_head * (query + 1u) + key;
+// A magnitude's colour, as reductions have it.
+fn reduced_color(value: f32, scale: f32) -> vec3<f32> {
+    if value >= NOT_FINITE {
+        return world.not_finite.rgb;
+    }
+    return lut(MAGNITUDE, value * scale);
+}
+
+// One number of a matrix, and whether it is at hand.
+struct Number {
+    value: f32,
+    is_there: bool,
+}
+
+fn attention_at(square: u32, level: u32, row: u32, col: u32) -> f32 {
+    var start = 0u;
+    var edge = world.attention_grid;
+    for (var above = 0u; above < level; above += 1u) {
+        start += edge * edge * world.n_squares;
+        edge = edge / 2u;
+    }
+    return attention[start + (row * world.n_squares + square) * edge + col];
+}
+
+fn weight_at(field: Field, level: u32, row: u32, col: u32) -> f32 {
+    var start = field.overview - 1u;
+    var rows = field.grid_rows;
+    var cols = field.grid_cols;
+    for (var above = 0u; above < level; above += 1u) {
+        start += rows * cols;
+        rows = (rows + 1u) / 2u;
+        cols = (cols + 1u) / 2u;
+    }
+    return weights[start + row * cols + col];
+}
+
+// What the window of a field holds for a number, at the window's own level.
+fn window_at(field: Field, row: u32, col: u32) -> Number {
+    let place = vec2((row >> field.level) - field.first_row, (col >> field.level) - field.first_col);
+    // Before the window's beginning the difference wraps around and is too large as well.
+    if field.slot == 0u || place.x >= field.window_rows || place.y >= field.window_cols {
+        return Number(0.0, false);
+    }
+    return Number(pool[field.slot - 1u + place.x * field.stride + place.y], true);
+}
+
+// The number itself.
+fn exact_at(field: Field, row: u32, col: u32) -> Number {
+    if field.kind != FIELD_WEIGHT && world.attention_block == 1u {
+        let is_there = row < world.attention_grid && col < world.attention_grid;
+        if !is_there {
+            return Number(0.0, false);
+        }
+        return Number(attention_at(field.overview, 0u, row, col), true);
+    }
+    if field.level != 0u {
+        return Number(0.0, false);
+    }
+    return window_at(field, row, col);
+}
+
+// What the numbers around a place come down to, seen at so many numbers a pixel.
+fn reduced_at(field: Field, row: u32, col: u32, numbers_per_pixel: f32) -> Number {
+    let wanted = log2(max(numbers_per_pixel, 1.0));
+    if field.slot > 0u && field.level > 0u {
+        let number = window_at(field, row, col);
+        if number.is_there {
+            return number;
+        }
+    }
+    if field.kind == FIELD_WEIGHT {
+        if field.overview == 0u {
+            return Number(0.0, false);
+        }
+        let per_cell = f32(field.n_rows) / f32(field.grid_rows);
+        let per_cell_across = f32(field.n_cols) / f32(field.grid_cols);
+        let top = u32(ceil(log2(f32(max(field.grid_rows, field.grid_cols)))));
+        let finest = log2(max(max(per_cell, per_cell_across), 1.0));
+        let level = min(u32(max(ceil(wanted - finest), 0.0)), top);
+        let base_row = row * field.grid_rows / field.n_rows;
+        let base_col = col * field.grid_cols / field.n_cols;
+        return Number(weight_at(field, level, base_row >> level, base_col >> level), true);
+    }
+    if world.attention_grid == 0u {
+        return Number(0.0, false);
+    }
+    let finest = log2(f32(world.attention_block));
+    let top = u32(round(log2(f32(world.attention_grid))));
+    let level = min(u32(max(ceil(wanted - finest), 0.0)), top);
+    let base_row = row / world.attention_block;
+    let base_col = col / world.attention_block;
+    if base_row >= world.attention_grid {
+        return Number(0.0, false);
+    }
+    let value = attention_at(field.overview, level, base_row >> level, base_col >> level);
+    return Number(abs(value), true);
+}
+
+// How much of its height a cell has, by how wide it is on screen.
+fn risen(position: vec3<f32>, cell_size: f32) -> f32 {
+    let distance = max(length(position - view.world_position), 0.1);
+    let pixels = world.pixels_per_unit * cell_size / distance;
+    return smoothstep(world.flat_pixels, world.risen_pixels, pixels);
 }

@@ -11,8 +11,8 @@ struct Varyings {
 fn vertex(@builtin(vertex_index) index: u32, @builtin(instance_index) instance: u32) -> Varyings {
     let corner = vec2<f32>(f32(index & 1u), f32(index >> 1u));
     let margin = 0.6 * world.tile_width;
-    var low = vec2(-margin, world.exit_z - margin);
-    var high = vec2(world.width + margin, margin);
+    var low = world.extent.xy - vec2(margin);
+    var high = world.extent.zw + vec2(margin);
     var y = -0.02 * world.tile_width;
     if instance > 0u {
         // The road lies under the left edge of the lane, and a little beside it.

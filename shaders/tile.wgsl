@@ -1,8 +1,7 @@
 // Tiles: one flat quad for each tensor and token, whose cells the fragment shader draws. Where cells
 // are smaller than a pixel the tile shows its root mean square instead.
 #import llmscope::common::{
-    Block, blocks, lit, lut, signed_color, tile_rms, values, view, with_fog, world,
-    FLAG_HIDDEN, FLAG_STREAM, MAGNITUDE,
+    blocks, lit, pool, reduced_color, signed_color, tiles, view, with_fog, world, FLAG_STREAM,
 }
 
 struct Varyings {
@@ -29,9 +28,6 @@ fn vertex(@builtin(vertex_index) index: u32, @builtin(instance_index) instance: 
         block.z - out.place.y * block.cell_size,
     );
     out.clip_position = view.clip_from_world * vec4(out.position, 1.0);
-    if (block.flags & FLAG_HIDDEN) != 0u {
-        out.clip_position = vec4(0.0, 0.0, -1.0, 0.0);
-    }
     out.block = block_index;
     out.lane = lane;
     return out;
@@ -49,10 +45,12 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     // Cells that one pixel spans, across and along.
     let span = max(fwidth(in.place), vec2(1e-6));
     let pixels_per_cell = 1.0 / max(span.x, span.y);
-    let shown = lit(in.lane, block.order);
+    let shown = lit(in.lane, f32(block.order));
+    let tile = tiles[in.lane * world.n_orders + block.order];
 
-    let far_color = lut(MAGNITUDE, tile_rms[in.lane * world.n_blocks + in.block] * block.rms_scale);
-    let near_share = smoothstep(0.6, 1.4, pixels_per_cell);
+    let far_color = reduced_color(tile.rms, block.rms_scale);
+    // Until its values are at hand, a tile shows what they come down to.
+    let near_share = select(0.0, smoothstep(0.6, 1.4, pixels_per_cell), tile.slot > 0u);
     var color = far_color;
     if near_share > 0.0 {
         let place = clamp(vec2<u32>(in.place), vec2(0u), vec2(block.cols - 1u, block.rows - 1u));
@@ -61,7 +59,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         let cell = head * block.n_per_head + index;
         var cell_color = world.ground.rgb;
         if index < block.n_per_head && cell < block.n_cells {
-            let value = values[in.lane * world.lane_stride + block.value_offset + cell];
+            let value = pool[tile.slot - 1u + cell];
             cell_color = signed_color(value, block.value_scale);
         }
         color = mix(far_color, cell_color, near_share);

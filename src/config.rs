@@ -1,9 +1,12 @@
 //! A model's dimensions and architecture, read from `config.json` or known by name.
 
 mod json;
+mod weights;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+pub use weights::WeightSlice;
 
 use crate::hook::{BlockSite, HookPoint};
 

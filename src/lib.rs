@@ -12,11 +12,13 @@
 //! an intent, an intent a message, a message a request to the engine. `tests/floors.rs` holds the
 //! table of who may name whom.
 //!
-//! #### Words ([`hook`], [`config`])
+//! #### Words ([`hook`], [`weight`], [`config`])
 //!
 //! A [`HookPoint`](hook::HookPoint) names a place in the forward pass, as TransformerLens spells it.
 //! It is the key of every value from here to the pixel. A [`ModelConfig`](config::ModelConfig) is a
-//! model's shape, read from `config.json` or known by name.
+//! model's shape, read from `config.json` or known by name. A [`WeightPoint`](weight::WeightPoint)
+//! names a learned matrix or vector, and [`provenance`] says which values and weights each value is
+//! computed from.
 //!
 //! #### Values ([`trace`])
 //!
@@ -56,6 +58,8 @@ pub mod engine;
 pub mod hook;
 pub mod layout;
 pub mod model;
+pub mod provenance;
 pub mod trace;
 #[cfg(feature = "viewer")]
 pub mod viewer;
+pub mod weight;

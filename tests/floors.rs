@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 /// A room is a module at the top of the crate. It may name itself and the rooms of lower floors;
 /// rooms of one floor never name one another.
 const FLOORS: &[&[(&str, &[&str])]] = &[
-    &[("hook", &["serde"])],
+    &[("hook", &["serde"]), ("weight", &[])],
     &[("config", &["serde", "serde_json", "thiserror"])],
-    &[("trace", &["safetensors", "serde_json", "thiserror"])],
+    &[
+        ("trace", &["safetensors", "serde_json", "thiserror"]),
+        ("provenance", &[]),
+    ],
     &[
         (
             "model",

@@ -13,9 +13,10 @@ use llmscope::model::{LoadSettings, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, Picture};
 use llmscope::viewer::inference::ActiveTrace;
-use llmscope::viewer::playback::PlaybackWish;
+use llmscope::viewer::material::UploadMeter;
 use llmscope::viewer::scene::{
-    HeadPattern, Layer, SceneLayout, SceneSettings, TensorBlock, ValueBuffer, block_ranges,
+    HeadPattern, Layer, PoolKey, Reduction, SceneLayout, SceneLimits, SceneSettings, TensorBlock,
+    ValuePool, ValueTable, WeightMatrix, shown_hooks, tensor_ranges,
 };
 use llmscope::viewer::viewpoint::{Pose, Screen};
 
@@ -73,47 +74,97 @@ fn layout(offscreen: &mut Offscreen) -> ModelLayout {
     layout.as_ref().unwrap().clone()
 }
 
-#[test]
-fn three_steps_fill_the_value_buffer_with_the_trace() {
-    let mut offscreen = live();
-    draw_until(&mut offscreen, PROMPT.len());
-    for step in 1..=3 {
-        offscreen.world().write_message(PlaybackWish::StepForward);
-        draw_until(&mut offscreen, PROMPT.len() + step);
+/// A viewer that took in a prompt and three steps, but has drawn nothing since.
+fn fed() -> Offscreen {
+    let engine = engine();
+    engine.request(EngineRequest::Play(3)).unwrap();
+    let mut offscreen = offscreen(Subject::Model {
+        engine: EngineHandle::start().unwrap(),
+        prompt: String::new(),
+    });
+    offscreen.draw();
+    while let Some(update) = engine.wait_update() {
+        let is_last = matches!(update, EngineUpdate::Paused(_));
+        offscreen.feed(update);
+        if is_last {
+            break;
+        }
     }
+    offscreen
+}
 
+#[test]
+fn three_steps_bring_the_values_of_the_trace_to_the_gpu_and_no_other() {
+    let mut offscreen = fed();
     let layout = layout(&mut offscreen);
+
     let world = offscreen.world();
     let trace = world.resource::<ActiveTrace>().trace().unwrap().clone();
-    let values = world.resource::<ValueBuffer>();
-    assert_eq!(trace.len(), 8);
-    assert_eq!(layout.n_lanes, 8);
-    let mut n_compared = 0;
+    let pool = world.resource::<ValuePool>();
+    let values = world.resource::<ValueTable>();
+    assert_eq!((trace.len(), layout.n_lanes), (8, 8));
+    let uploads: std::collections::BTreeMap<usize, &[f32]> = pool
+        .uploads()
+        .iter()
+        .map(|upload| (upload.offset, upload.values.as_slice()))
+        .collect();
+    let mut hooks_seen = std::collections::BTreeSet::new();
     for pos in 0..trace.len() {
         let token = trace.token(pos).unwrap();
         for block in &layout.blocks {
-            let start = pos * layout.lane_stride + block.value_offset;
-            let shown = &values.vectors()[start..start + block.grid.n_cells()];
-            assert_eq!(
-                Some(shown),
-                token.row(block.hook),
-                "{} at {pos}",
-                block.hook
-            );
-            n_compared += shown.len();
+            let order = values.order(block.hook).unwrap();
+            let tile = values.tiles()[pos * values.n_orders() + order];
+            let row = token.row(block.hook).unwrap();
+            let mean_sq = row.iter().map(|v| v * v).sum::<f32>() / row.len() as f32;
+            assert!((tile.rms - mean_sq.sqrt()).abs() < 1e-4, "{}", block.hook);
+            if let Some(offset) = tile.slot.checked_sub(1) {
+                assert_eq!(uploads[&(offset as usize)], row, "{} at {pos}", block.hook);
+                hooks_seen.insert(block.hook);
+            }
         }
-        for (layer, band) in layout.bands.iter().enumerate() {
+        for band in &layout.bands {
             for head in 0..band.n_heads {
-                let layer_head = layer * band.n_heads + head;
-                let start = ModelLayout::pattern_offset(12, pos, layer_head);
-                let shown = &values.patterns()[start..start + pos + 1];
-                let hook = HookPoint::block(layer, BlockSite::Pattern);
-                assert_eq!(Some(shown), token.attention_row(hook, head));
+                let square = values.square(band.hook, head).unwrap();
+                let grid = values.attention().grid();
+                let start = (pos * values.attention().n_squares() + square) * grid;
+                let shown = values
+                    .attention()
+                    .values(start..start + pos + 1, Reduction::Max);
+                assert_eq!(
+                    Some(shown.as_slice()),
+                    token.attention_row(band.hook, head),
+                    "{}",
+                    band.hook
+                );
             }
         }
     }
-    assert_eq!(n_compared, 8 * layout.lane_stride);
+    assert!(hooks_seen.len() > layout.blocks.len() / 2, "{hooks_seen:?}");
     assert_eq!(values.n_not_finite(), 0);
+}
+
+#[test]
+fn the_smallest_buffers_still_show_the_nearest_and_never_more_than_fits() {
+    let mut offscreen = live();
+    let limit = 24 * 1024;
+    offscreen.world().insert_resource(SceneLimits {
+        buffer_bytes: limit,
+    });
+    draw_until(&mut offscreen, PROMPT.len());
+    let hook = HookPoint::block(1, BlockSite::ResidMid);
+    offscreen.look_at_hook(hook);
+    let picture = offscreen.picture().unwrap();
+
+    let world = offscreen.world();
+    let pool = world.resource::<ValuePool>();
+    assert!(pool.end() * 4 <= limit, "{}", pool.end() * 4);
+    assert!(
+        pool.has(&PoolKey::Tile { hook, pos: 2 }),
+        "it is before the camera"
+    );
+    assert!(world.resource::<ValueTable>().attention().n_values() * 4 <= limit);
+    let n_colors: std::collections::BTreeSet<&[u8]> = picture.rgba.chunks(4).collect();
+    assert!(n_colors.len() > 100);
 }
 
 #[test]
@@ -136,17 +187,18 @@ fn layers_heads_and_tensors_are_entities() {
     assert_eq!(n_layers, 1 + 3, "three layers, and the ends");
     assert_eq!(n_heads, 12);
     assert_eq!(hooks, expected);
+    assert_eq!(
+        world.query::<&WeightMatrix>().iter(world).count(),
+        layout.fields.len()
+    );
 }
 
 #[test]
 fn scrubbing_back_computes_and_uploads_nothing() {
     let mut offscreen = live();
     draw_until(&mut offscreen, PROMPT.len());
-    let before = offscreen
-        .world()
-        .resource::<ValueBuffer>()
-        .vectors()
-        .to_vec();
+    offscreen.settle();
+    let before = *offscreen.world().resource::<UploadMeter>();
 
     offscreen.seek(1);
     offscreen.draw();
@@ -155,10 +207,10 @@ fn scrubbing_back_computes_and_uploads_nothing() {
     let world = offscreen.world();
     assert!(!world.resource::<ActiveTrace>().is_computing());
     assert_eq!(world.resource::<ActiveTrace>().n_pos(), PROMPT.len());
-    let mut values = world.resource_mut::<ValueBuffer>();
-    assert_eq!(values.vectors(), before);
-    let changes = values.take_changes();
-    assert!(changes.vectors.is_empty() && changes.patterns.is_empty());
+    let after = *world.resource::<UploadMeter>();
+    assert_eq!(after.value_bytes, before.value_bytes);
+    // Where the playhead is, and no more.
+    assert!(after.list_bytes - before.list_bytes <= 256);
 }
 
 /// The pixel where a point of the world is seen.
@@ -197,9 +249,8 @@ fn a_cells_pixel_has_the_colour_of_its_value_and_the_future_has_none() {
 
     let world = offscreen.world();
     let mode = world.resource::<SceneSettings>().range_mode;
-    let values = world.resource::<ValueBuffer>();
-    let index = layout.blocks.iter().position(|b| b.hook == hook).unwrap();
-    let (range, _) = block_ranges(&layout, values, mode)[index];
+    let values = world.resource::<ValueTable>();
+    let range = tensor_ranges(&shown_hooks(&layout), values, mode)[&hook].range;
     let trace = world.resource::<ActiveTrace>().trace().unwrap();
     let row = trace.token(pos).unwrap().row(hook).unwrap();
     let mut n_seen = 0;
@@ -311,7 +362,7 @@ fn a_shape_without_weights_has_all_its_blocks_and_no_values() {
 
     let world = offscreen.world();
     assert_eq!(world.query::<&HeadPattern>().iter(world).count(), 384);
-    assert!(world.resource::<ValueBuffer>().vectors().is_empty());
+    assert!(world.resource::<ValuePool>().end() == 0);
     // Nothing is coloured: every pixel is nearly grey.
     let n_drawn = picture
         .rgba

@@ -13,7 +13,9 @@ use thiserror::Error;
 
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
-use crate::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource, SamplerSettings};
+use crate::model::{
+    LoadProgress, LoadSettings, Model, ModelError, ModelSource, SamplerSettings, Weights,
+};
 use crate::trace::{Activation, Pass, Vocab};
 
 /// Updates the worker may be ahead of its reader.
@@ -96,6 +98,8 @@ pub struct LoadedModel {
     pub config: ModelConfig,
     /// The text of each token; empty without a tokenizer.
     pub vocab: Vocab,
+    /// Its weights, to be looked at; none for a shape alone.
+    pub weights: Option<Arc<Weights>>,
 }
 
 /// Why playing ended.

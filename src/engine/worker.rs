@@ -132,6 +132,7 @@ impl Worker<'_> {
                     name: model.name().to_owned(),
                     config: model.config().clone(),
                     vocab: model.vocab().clone(),
+                    weights: model.weights().cloned(),
                 }))?;
                 self.model = Some(model);
             }

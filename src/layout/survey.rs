@@ -1,48 +1,72 @@
 //! Laying the world out, tile after tile, from the entrance to the exit.
 
+use std::collections::BTreeSet;
+
 use glam::Vec2;
 
-use super::{CellGrid, LayerSpan, ModelLayout, PatternBand, TileBlock};
+use super::weights::WeightYard;
+use super::{
+    AttentionBand, CellGrid, GroundRect, Kind, LayerSpan, ModelLayout, Skyline, TileBlock,
+};
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
+use crate::weight::{WeightPoint, WeightSite};
 
 /// Free ground between tiles of one layer, as a share of a tile's width.
 const TILE_GAP: f32 = 0.08;
-/// Free ground before and after a band of patterns, as a share of a tile's width.
+/// Free ground before and after a band of attention, as a share of a tile's width.
 const BAND_GAP: f32 = 0.16;
 /// The avenue between layers, as a share of a tile's width.
 const AVENUE: f32 = 0.8;
+/// Free ground between the lanes and the weights, as a share of a tile's width.
+const VERGE: f32 = 0.9;
+/// Bars of the most probable next tokens, in each lane.
+const N_RANKS: usize = 5;
 
-/// Lays out a model of this shape for `n_lanes` tokens.
-pub(super) fn survey(config: &ModelConfig, n_lanes: usize) -> ModelLayout {
+/// Lays out a model of this shape for `n_lanes` tokens, without the kinds `hidden`.
+pub(super) fn survey(config: &ModelConfig, n_lanes: usize, hidden: &BTreeSet<Kind>) -> ModelLayout {
     let stream = CellGrid::of(config.d_model);
     let tile_size = Vec2::new(stream.cols() as f32, stream.rows() as f32);
     let mut surveyor = Surveyor {
         config,
+        hidden,
         hooks: config.hook_points(),
         tile_size,
         lane_pitch: 1.25 * tile_size.x,
         n_lanes,
         z: 0.0,
-        lane_stride: 0,
         blocks: Vec::new(),
         bands: Vec::new(),
+        yard: WeightYard::new(config, tile_size),
     };
+    surveyor.weights_of_entrance();
     surveyor.halves([Some(HookPoint::Embed), Some(HookPoint::PosEmbed)]);
     surveyor.z -= 0.5 * tile_size.x;
     let layers = (0..config.n_layers)
         .map(|layer| surveyor.layer(layer))
         .collect();
+    surveyor.weights_of_exit();
     surveyor.full(HookPoint::FinalNormalized);
     surveyor.full(HookPoint::Logits);
+    let skyline = surveyor.skyline();
+    let exit_z = surveyor.z + surveyor.tile_gap();
+    let lanes = GroundRect {
+        near_left: Vec2::ZERO,
+        size: Vec2::new(surveyor.width(), -exit_z),
+    };
+    let fields = surveyor.yard.into_fields();
     ModelLayout {
         n_lanes,
         lane_pitch: surveyor.lane_pitch,
         tile_size,
-        lane_stride: surveyor.lane_stride,
-        exit_z: surveyor.z + surveyor.tile_gap(),
+        exit_z,
+        ground: fields
+            .iter()
+            .fold(lanes, |ground, field| ground.union(&field.rect)),
         blocks: surveyor.blocks,
         bands: surveyor.bands,
+        fields,
+        skyline,
         layers,
     }
 }
@@ -50,14 +74,15 @@ pub(super) fn survey(config: &ModelConfig, n_lanes: usize) -> ModelLayout {
 /// Lays tiles and bands down one after the other, from the entrance to the exit.
 struct Surveyor<'a> {
     config: &'a ModelConfig,
+    hidden: &'a BTreeSet<Kind>,
     hooks: Vec<HookPoint>,
     tile_size: Vec2,
     lane_pitch: f32,
     n_lanes: usize,
     z: f32,
-    lane_stride: usize,
     blocks: Vec<TileBlock>,
-    bands: Vec<PatternBand>,
+    bands: Vec<AttentionBand>,
+    yard: WeightYard<'a>,
 }
 
 impl Surveyor<'_> {
@@ -65,8 +90,30 @@ impl Surveyor<'_> {
         TILE_GAP * self.tile_size.x
     }
 
+    /// Width of all lanes together.
+    fn width(&self) -> f32 {
+        self.n_lanes.max(1) as f32 * self.lane_pitch - (self.lane_pitch - self.tile_size.x)
+    }
+
+    /// Where the weights at the right begin; those at the left begin at minus the verge.
+    fn right_verge(&self) -> f32 {
+        self.width() + self.verge()
+    }
+
+    fn verge(&self) -> f32 {
+        VERGE * self.tile_size.x
+    }
+
     fn order(&self, hook: HookPoint) -> usize {
         self.hooks.partition_point(|known| *known < hook)
+    }
+
+    fn is_shown(&self, hook: HookPoint) -> bool {
+        !self.hidden.contains(&Kind::of(hook))
+    }
+
+    fn has_weights(&self) -> bool {
+        !self.hidden.contains(&Kind::Weights)
     }
 
     fn grid(&self, hook: HookPoint) -> CellGrid {
@@ -86,10 +133,8 @@ impl Surveyor<'_> {
             order: self.order(hook),
             origin: Vec2::new(x, self.z),
             cell_size: width / grid.cols() as f32,
-            value_offset: self.lane_stride,
             grid,
         };
-        self.lane_stride += grid.n_cells();
         let depth = block.size().y;
         self.blocks.push(block);
         depth
@@ -97,8 +142,10 @@ impl Surveyor<'_> {
 
     /// A row with one tile as wide as the lane's road.
     fn full(&mut self, hook: HookPoint) {
-        let depth = self.tile(hook, 0.0, self.tile_size.x);
-        self.z -= depth + self.tile_gap();
+        if self.is_shown(hook) {
+            let depth = self.tile(hook, 0.0, self.tile_size.x);
+            self.z -= depth + self.tile_gap();
+        }
     }
 
     /// A row of two tiles at half the size; a `None` leaves its half free.
@@ -107,45 +154,54 @@ impl Surveyor<'_> {
         let width = (self.tile_size.x - gap) / 2.0;
         let mut row_depth: f32 = 0.0;
         for (column, hook) in hooks.into_iter().enumerate() {
-            if let Some(hook) = hook {
+            if let Some(hook) = hook.filter(|hook| self.is_shown(*hook)) {
                 let x = column as f32 * (width + gap);
                 row_depth = row_depth.max(self.tile(hook, x, width));
             }
         }
-        self.z -= row_depth + gap;
+        if row_depth > 0.0 {
+            self.z -= row_depth + gap;
+        }
     }
 
-    fn band(&mut self, layer: usize) {
+    fn band(&mut self, hook: HookPoint, layer: usize) {
+        if !self.is_shown(hook) {
+            return;
+        }
         let n_heads = self.config.n_heads;
-        let depth = 1.25 * self.tile_size.x;
-        let width =
-            self.n_lanes.max(1) as f32 * self.lane_pitch - (self.lane_pitch - self.tile_size.x);
-        let square_pitch = (width / n_heads as f32).min(1.6 * depth);
-        let square_size = (0.9 * square_pitch).min(depth);
+        let max_depth = 1.25 * self.tile_size.x;
+        let width = self.width();
+        let square_pitch = (width / n_heads as f32).min(1.6 * max_depth);
+        let square_size = (0.9 * square_pitch).min(max_depth);
         let used = (n_heads - 1) as f32 * square_pitch + square_size;
         let band_gap = BAND_GAP * self.tile_size.x;
         self.z -= band_gap - self.tile_gap();
-        self.bands.push(PatternBand {
+        self.bands.push(AttentionBand {
+            hook,
             layer,
-            order: self.order(HookPoint::block(layer, BlockSite::Pattern)),
+            order: self.order(hook),
             n_heads,
             z: self.z,
             square_size,
             square_pitch,
             x: (width - used) / 2.0,
         });
-        self.z -= depth + band_gap;
+        self.z -= square_size + band_gap;
     }
 
     fn layer(&mut self, layer: usize) -> LayerSpan {
         let near_z = self.z;
         let at = |site| HookPoint::block(layer, site);
         self.full(at(BlockSite::ResidPre));
+        let attention_z = self.z;
         self.halves([Some(at(BlockSite::Ln1Normalized)), Some(at(BlockSite::Q))]);
         self.halves([Some(at(BlockSite::K)), Some(at(BlockSite::V))]);
-        self.band(layer);
+        self.band(at(BlockSite::AttnScores), layer);
+        self.band(at(BlockSite::Pattern), layer);
+        let output_z = self.z;
         self.halves([Some(at(BlockSite::Z)), Some(at(BlockSite::AttnOut))]);
         self.full(at(BlockSite::ResidMid));
+        let mlp_z = self.z;
         self.halves([
             Some(at(BlockSite::Ln2Normalized)),
             Some(at(BlockSite::MlpPre)),
@@ -153,8 +209,115 @@ impl Surveyor<'_> {
         self.full(at(BlockSite::MlpPost));
         self.halves([None, Some(at(BlockSite::MlpOut))]);
         self.full(at(BlockSite::ResidPost));
-        let far_z = self.z + self.tile_gap();
+        let mut far_z = self.z + self.tile_gap();
+        if self.has_weights() {
+            far_z = far_z.min(self.weights_of_layer(layer, attention_z, output_z, mlp_z));
+        }
+        // A layer of which nothing is shown keeps its place.
+        far_z = far_z.min(near_z - self.tile_gap());
         self.z = far_z - AVENUE * self.tile_size.x;
         LayerSpan { near_z, far_z }
+    }
+
+    /// Lays a layer's weights beside the stages that use them: attention's at the left, the MLP's at
+    /// the right. Returns where they end.
+    fn weights_of_layer(
+        &mut self,
+        layer: usize,
+        attention_z: f32,
+        output_z: f32,
+        mlp_z: f32,
+    ) -> f32 {
+        let at = |site| WeightPoint::block(layer, site);
+        let left = -self.verge();
+        let right = self.right_verge();
+        let step = self.yard.depth() + 2.0 * self.yard.gap();
+        let yard = &mut self.yard;
+        let mut x = left;
+        x -= yard.norm(
+            [at(WeightSite::Ln1Scale), at(WeightSite::Ln1Shift)],
+            x,
+            attention_z,
+            -1.0,
+        );
+        for (matrix, bias) in [
+            (WeightSite::Query, WeightSite::QueryBias),
+            (WeightSite::Key, WeightSite::KeyBias),
+            (WeightSite::Value, WeightSite::ValueBias),
+        ] {
+            x -= yard.matrix([at(matrix), at(bias)], x, attention_z, -1.0);
+        }
+        let output_z = output_z.min(attention_z - step);
+        yard.writer(
+            [at(WeightSite::Output), at(WeightSite::OutputBias)],
+            left,
+            output_z,
+            -1.0,
+        );
+        let mut x = right;
+        x += yard.norm(
+            [at(WeightSite::Ln2Scale), at(WeightSite::Ln2Shift)],
+            x,
+            mlp_z,
+            1.0,
+        );
+        yard.matrix(
+            [at(WeightSite::MlpIn), at(WeightSite::MlpInBias)],
+            x,
+            mlp_z,
+            1.0,
+        );
+        let out_z = mlp_z - step;
+        let bias_x = x - yard.bias_room();
+        // A neuron's two weights, in and out, are at the same place along X.
+        yard.writer(
+            [at(WeightSite::MlpOut), at(WeightSite::MlpOutBias)],
+            bias_x,
+            out_z,
+            1.0,
+        );
+        output_z.min(out_z) - self.yard.depth()
+    }
+
+    fn weights_of_entrance(&mut self) {
+        if self.has_weights() {
+            let z = self.z - self.yard.depth();
+            let (left, right) = (-self.verge(), self.right_verge());
+            self.yard.tokens(WeightPoint::Embed, [left, z], -1.0, 1.0);
+            self.yard
+                .tokens(WeightPoint::PosEmbed, [right, z], 1.0, 1.0);
+        }
+    }
+
+    fn weights_of_exit(&mut self) {
+        if self.has_weights() {
+            let (left, right) = (-self.verge(), self.right_verge());
+            self.yard.norm(
+                [WeightPoint::FinalNormScale, WeightPoint::FinalNormShift],
+                left,
+                self.z,
+                -1.0,
+            );
+            self.yard
+                .tokens(WeightPoint::Unembed, [right, self.z], 1.0, -1.0);
+        }
+    }
+
+    fn skyline(&mut self) -> Option<Skyline> {
+        if self.hidden.contains(&Kind::Skyline) {
+            return None;
+        }
+        let width = self.tile_size.x;
+        self.z -= 0.2 * width;
+        let skyline = Skyline {
+            n_ranks: N_RANKS,
+            origin: Vec2::new(0.32 * width, self.z),
+            bar_size: Vec2::new(0.36 * width, 0.16 * width),
+            pitch: 0.3 * width,
+            lane_pitch: self.lane_pitch,
+            height: 1.2 * width,
+        };
+        self.z -= skyline.depth() + self.tile_gap();
+        Some(skyline)
     }
 }

@@ -11,8 +11,10 @@ mod recorder;
 mod sampler;
 mod source;
 mod tokenizer;
+mod weights;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -23,6 +25,7 @@ pub use recorder::{Capture, Recorder};
 pub use sampler::{Sampler, SamplerSettings};
 pub use source::{ComputeDevice, ModelSource, Precision};
 pub use tokenizer::{TextStream, Tokenizer};
+pub use weights::Weights;
 
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
@@ -55,6 +58,7 @@ pub struct Model {
     net: Gpt2,
     tokenizer: Option<Tokenizer>,
     vocab: Vocab,
+    weights: Option<Arc<Weights>>,
     device: Device,
 }
 
@@ -89,6 +93,7 @@ impl Model {
         let files = source.open(settings.is_offline)?;
         let config = files.config()?;
         let weights = files.read_weights(&config, settings.precision.dtype(), &device, progress)?;
+        let shared = Weights::new(&config, weights.clone());
         let vb = VarBuilder::from_tensors(weights, settings.precision.dtype(), &device);
         let net = Gpt2::load(&config, vb)?;
         let tokenizer = files.tokenizer()?;
@@ -101,6 +106,7 @@ impl Model {
             net,
             tokenizer,
             vocab,
+            weights: Some(Arc::new(shared)),
             device,
         })
     }
@@ -113,6 +119,7 @@ impl Model {
             net,
             tokenizer: None,
             vocab: Vocab::default(),
+            weights: None,
             device,
         }
     }
@@ -135,6 +142,11 @@ impl Model {
     /// Turns text into tokens and back, if the checkpoint came with a tokenizer.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
         self.tokenizer.as_ref()
+    }
+
+    /// Its weights, to be looked at; none for a net made elsewhere.
+    pub fn weights(&self) -> Option<&Arc<Weights>> {
+        self.weights.as_ref()
     }
 
     /// The tokens of a prompt. An empty prompt is the token that begins a text.

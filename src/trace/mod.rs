@@ -90,6 +90,16 @@ impl Pass {
     pub fn positions(&self) -> Range<usize> {
         self.first_pos..self.first_pos + self.tokens.len()
     }
+
+    /// What it computed of the position `pos`.
+    pub fn token(&self, pos: usize) -> Option<TokenTrace<'_>> {
+        let token = *self.tokens.get(pos.checked_sub(self.first_pos)?)?;
+        Some(TokenTrace {
+            pos,
+            token,
+            pass: self,
+        })
+    }
 }
 
 impl<'a> TokenTrace<'a> {
@@ -182,12 +192,7 @@ impl Trace {
         let index = self
             .passes
             .partition_point(|pass| pass.positions().end <= pos);
-        let pass = self.passes.get(index)?;
-        Some(TokenTrace {
-            pos,
-            token: *pass.tokens.get(pos - pass.first_pos)?,
-            pass,
-        })
+        self.passes.get(index)?.token(pos)
     }
 
     /// The whole tensor at `hook` over all positions, as one pass over the text would give it.

@@ -11,7 +11,7 @@ use crate::engine::{
 };
 use crate::hook::HookPoint;
 use crate::model::{LoadProgress, LoadSettings, ModelSource, SamplerSettings};
-use crate::trace::{Activation, Trace, Vocab};
+use crate::trace::{Activation, ActivationCache, Pass, TokenTrace, Trace, Vocab};
 
 /// Keeps [`ActiveTrace`] up to date with the engine behind [`EngineLink`].
 pub struct InferencePlugin;
@@ -84,8 +84,8 @@ pub enum TraceEvent {
 pub struct ActiveTrace {
     model: Option<LoadedModel>,
     trace: Option<Trace>,
-    /// The pass being computed: its first position and tokens.
-    live: Option<(usize, Vec<u32>)>,
+    /// The pass being computed, as far as it has come.
+    live: Option<Pass>,
     /// Whether this is a shape alone.
     is_shape: bool,
 }
@@ -102,6 +102,7 @@ impl ActiveTrace {
                 name: name.to_owned(),
                 config,
                 vocab: Vocab::default(),
+                weights: None,
             }),
             live: None,
             is_shape: true,
@@ -130,14 +131,14 @@ impl ActiveTrace {
     /// The token at every position, the pass being computed included.
     pub fn tokens(&self) -> Vec<u32> {
         let recorded = self.trace.iter().flat_map(Trace::tokens);
-        let live = self.live.iter().flat_map(|(_, tokens)| tokens.iter());
+        let live = self.live.iter().flat_map(|live| live.tokens.iter());
         recorded.chain(live.copied()).collect()
     }
 
     /// How many positions there are, the pass being computed included.
     pub fn n_pos(&self) -> usize {
         self.trace.as_ref().map_or(0, Trace::len)
-            + self.live.as_ref().map_or(0, |(_, tokens)| tokens.len())
+            + self.live.as_ref().map_or(0, |live| live.tokens.len())
     }
 
     /// Whether a pass is being computed.
@@ -147,16 +148,24 @@ impl ActiveTrace {
 
     /// The first position of the pass that computed, or is computing, `pos`.
     pub fn pass_start(&self, pos: usize) -> usize {
-        if let Some((first_pos, _)) = &self.live
-            && pos >= *first_pos
+        if let Some(live) = &self.live
+            && pos >= live.first_pos
         {
-            return *first_pos;
+            return live.first_pos;
         }
         let passes = self.trace.as_ref().map_or(&[][..], Trace::passes);
         passes
             .iter()
             .find(|pass| pass.positions().contains(&pos))
             .map_or(0, |pass| pass.first_pos)
+    }
+
+    /// What is known of the position `pos`: recorded, or computed so far.
+    pub fn token(&self, pos: usize) -> Option<TokenTrace<'_>> {
+        match &self.live {
+            Some(live) if pos >= live.first_pos => live.token(pos),
+            _ => self.trace.as_ref()?.token(pos),
+        }
     }
 
     /// Takes in an update, and says what it means.
@@ -176,10 +185,17 @@ impl ActiveTrace {
                     self.trace = Some(Trace::new(model.config.clone()));
                 }
                 let n_pos = tokens.len();
-                self.live = Some((first_pos, tokens));
+                self.live = Some(Pass {
+                    first_pos,
+                    tokens,
+                    cache: ActivationCache::new(),
+                });
                 TraceEvent::PassStarted { first_pos, n_pos }
             }
             EngineUpdate::Computed { first_pos, values } => {
+                if let Some(live) = &mut self.live {
+                    live.cache.extend(values.iter().cloned());
+                }
                 TraceEvent::Computed { first_pos, values }
             }
             EngineUpdate::PassDone { pass, .. } => {

@@ -276,7 +276,10 @@ impl Viewpoint {
                 close(rect, 0.42, 0.62, 0.92)
             }
             Self::Heads => {
-                let band = &layout.bands[middle_layer];
+                let pattern = HookPoint::block(middle_layer, BlockSite::Pattern);
+                let Some(band) = layout.band(pattern) else {
+                    return Self::Layer.pose(layout, screen);
+                };
                 let last = band.n_heads.min(4) - 1;
                 let (first, last) = (band.square(0), band.square(last));
                 let rect = GroundRect {

@@ -48,7 +48,7 @@ pub(super) fn draw_cells(
         match form {
             Form::Ground => pass.draw(0..4, 0..counts.n_lanes + 1),
             Form::Tiles => pass.draw(0..4, 0..counts.n_lanes * counts.n_blocks),
-            Form::Patterns => pass.draw(0..4, 0..counts.n_patterns),
+            Form::Fields => pass.draw(0..4, 0..counts.n_fields),
             Form::Boxes => {
                 pass.set_bind_group(1, &bind_groups.near_tiles, &[]);
                 pass.set_index_buffer(buffers.box_indices.slice(..), IndexFormat::Uint16);
@@ -57,9 +57,18 @@ pub(super) fn draw_cells(
                     pass.draw_indexed(0..BOX_INDICES.len() as u32, 0, first..first + n_cells);
                 }
             }
+            Form::Bars => {
+                pass.set_bind_group(1, &bind_groups.bars, &[]);
+                pass.set_index_buffer(buffers.box_indices.slice(..), IndexFormat::Uint16);
+                pass.draw_indexed(0..BOX_INDICES.len() as u32, 0, 0..counts.n_bars);
+            }
             Form::Arcs => {
                 pass.set_bind_group(1, &bind_groups.arcs, &[]);
                 pass.draw(0..ARC_VERTICES, 0..counts.n_arcs);
+            }
+            Form::Lines => {
+                pass.set_bind_group(1, &bind_groups.lines, &[]);
+                pass.draw(0..4, 0..counts.n_lines);
             }
         }
     }

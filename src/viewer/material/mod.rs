@@ -1,9 +1,10 @@
-//! Puts the scene on the GPU and draws it: ground, tiles, patterns, near boxes and arcs.
+//! Puts the scene on the GPU and draws it: ground, tiles, matrices, near boxes, bars, arcs and lines.
 //!
-//! All values live in two storage buffers that only grow; the shaders find a cell's place and
-//! colour from its index. A frame costs four draws whatever the model's size and one for each tile
-//! near the camera, and uploads only what changed.
+//! What is seen in detail lies in one pool of values, everything else in exact reductions; the
+//! shaders find a cell's place and colour from its index. A frame costs six draws whatever the
+//! model's size and one for each tile near the camera, and uploads only what changed.
 
+mod buffer;
 mod draw;
 mod pipeline;
 mod upload;
@@ -15,7 +16,11 @@ use bevy::prelude::*;
 use bevy::render::render_resource::SpecializedRenderPipelines;
 use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems};
 
+use bevy::render::renderer::RenderDevice;
 use pipeline::{CellPipelines, CellShaders};
+pub use upload::UploadMeter;
+
+use super::scene::SceneLimits;
 
 /// Draws [`DrawList`](crate::viewer::scene::DrawList) and the
 /// [`ValueBuffer`](crate::viewer::scene::ValueBuffer) in every 3D camera.
@@ -23,6 +28,8 @@ pub struct MaterialPlugin;
 
 impl Plugin for MaterialPlugin {
     fn build(&self, app: &mut App) {
+        app.init_resource::<UploadMeter>()
+            .add_systems(PreStartup, read_limits);
         let shaders = CellShaders::new(&mut app.world_mut().resource_mut());
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else {
             return; // No renderer: the scene is kept up to date all the same.
@@ -49,5 +56,16 @@ impl Plugin for MaterialPlugin {
                     .before(main_transparent_pass_3d)
                     .in_set(Core3dSystems::MainPass),
             );
+    }
+}
+
+/// Asks the device how large its buffers can be.
+fn read_limits(device: Option<Res<RenderDevice>>, mut limits: ResMut<SceneLimits>) {
+    if let Some(device) = device {
+        let device_limits = device.limits();
+        let bytes = device_limits
+            .max_storage_buffer_binding_size
+            .min(device_limits.max_buffer_size);
+        limits.buffer_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     }
 }

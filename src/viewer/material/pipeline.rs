@@ -19,19 +19,41 @@ use bevy::render::view::{ExtractedView, ViewUniform};
 pub(super) enum Form {
     Ground,
     Tiles,
-    Patterns,
+    Fields,
     Boxes,
+    Bars,
     Arcs,
+    Lines,
 }
 
+/// How many forms there are.
+pub(super) const N_FORMS: usize = 7;
+
 impl Form {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; N_FORMS] = [
         Self::Boxes,
+        Self::Bars,
         Self::Tiles,
-        Self::Patterns,
+        Self::Fields,
         Self::Ground,
         Self::Arcs,
+        Self::Lines,
     ];
+
+    /// Whether it lets what lies behind it shine through.
+    fn is_blended(self) -> bool {
+        matches!(self, Self::Arcs | Self::Lines)
+    }
+
+    /// Whether it is drawn from a list of its own.
+    fn has_list(self) -> bool {
+        matches!(self, Self::Boxes | Self::Bars | Self::Arcs | Self::Lines)
+    }
+
+    /// Whether it is made of boxes, which have an index buffer.
+    fn is_boxes(self) -> bool {
+        matches!(self, Self::Boxes | Self::Bars)
+    }
 }
 
 /// The shaders, embedded in the program.
@@ -41,9 +63,11 @@ pub(super) struct CellShaders {
     _common: Handle<Shader>,
     ground: Handle<Shader>,
     tile: Handle<Shader>,
-    pattern: Handle<Shader>,
+    field: Handle<Shader>,
     boxes: Handle<Shader>,
+    bars: Handle<Shader>,
     arcs: Handle<Shader>,
+    lines: Handle<Shader>,
 }
 
 macro_rules! shader {
@@ -61,9 +85,11 @@ impl CellShaders {
             _common: shader!(shaders, "common.wgsl"),
             ground: shader!(shaders, "ground.wgsl"),
             tile: shader!(shaders, "tile.wgsl"),
-            pattern: shader!(shaders, "pattern.wgsl"),
+            field: shader!(shaders, "field.wgsl"),
             boxes: shader!(shaders, "boxes.wgsl"),
+            bars: shader!(shaders, "bars.wgsl"),
             arcs: shader!(shaders, "arcs.wgsl"),
+            lines: shader!(shaders, "lines.wgsl"),
         }
     }
 }
@@ -72,7 +98,7 @@ impl CellShaders {
 #[derive(Resource)]
 pub(super) struct CellPipelines {
     pub(super) world_layout: BindGroupLayoutDescriptor,
-    /// One storage buffer: near tiles or arcs.
+    /// One storage buffer: near tiles, bars, arcs or lines.
     pub(super) list_layout: BindGroupLayoutDescriptor,
     shaders: CellShaders,
 }
@@ -87,11 +113,12 @@ pub(super) fn init_pipelines(mut commands: Commands, shaders: Res<CellShaders>) 
                 (
                     uniform_buffer::<ViewUniform>(true),
                     uniform_buffer_sized(false, None),
-                    storage(), // values
-                    storage(), // patterns
-                    storage(), // tile_rms
+                    storage(), // pool
+                    storage(), // tiles
                     storage(), // blocks
-                    storage(), // bands
+                    storage(), // fields
+                    storage(), // attention
+                    storage(), // weights
                     texture_2d(TextureSampleType::Float { filterable: false }),
                 ),
             ),
@@ -118,15 +145,17 @@ impl SpecializedRenderPipeline for CellPipelines {
         let shader = match key.form {
             Form::Ground => &self.shaders.ground,
             Form::Tiles => &self.shaders.tile,
-            Form::Patterns => &self.shaders.pattern,
+            Form::Fields => &self.shaders.field,
             Form::Boxes => &self.shaders.boxes,
+            Form::Bars => &self.shaders.bars,
             Form::Arcs => &self.shaders.arcs,
+            Form::Lines => &self.shaders.lines,
         };
         let mut layout = vec![self.world_layout.clone()];
-        if matches!(key.form, Form::Boxes | Form::Arcs) {
+        if key.form.has_list() {
             layout.push(self.list_layout.clone());
         }
-        let is_blended = key.form == Form::Arcs;
+        let is_blended = key.form.is_blended();
         RenderPipelineDescriptor {
             label: Some(format!("llmscope_{:?}", key.form).into()),
             layout,
@@ -146,7 +175,7 @@ impl SpecializedRenderPipeline for CellPipelines {
                 ..default()
             }),
             primitive: PrimitiveState {
-                topology: if key.form == Form::Boxes {
+                topology: if key.form.is_boxes() {
                     PrimitiveTopology::TriangleList
                 } else {
                     PrimitiveTopology::TriangleStrip
@@ -173,7 +202,7 @@ impl SpecializedRenderPipeline for CellPipelines {
 
 /// The pipelines that fit a view.
 #[derive(Component)]
-pub(super) struct ViewPipelines(pub(super) [(Form, CachedRenderPipelineId); 5]);
+pub(super) struct ViewPipelines(pub(super) [(Form, CachedRenderPipelineId); N_FORMS]);
 
 pub(super) fn specialize_pipelines(
     mut commands: Commands,

@@ -1,7 +1,5 @@
 //! Brings what changed in the scene to the GPU.
 
-use std::ops::Range;
-
 use bevy::prelude::*;
 use bevy::render::MainWorld;
 use bevy::render::render_resource::{
@@ -11,78 +9,39 @@ use bevy::render::render_resource::{
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::view::ViewUniforms;
-use bytemuck::Pod;
 
+use super::buffer::{Gpu, GrowingBuffer, ListBuffer};
 use super::pipeline::CellPipelines;
 use crate::color::{Colormap, LUT_SIZE, Theme};
-use crate::viewer::scene::{BOX_INDICES, Changes, DrawList, ValueBuffer, WorldUniform};
+use crate::viewer::scene::{
+    Arc, BOX_INDICES, Bar, Block, DrawList, Field, Line, NearTile, SceneLimits, SceneSettings,
+    ValuePool, ValueTable, WeightStore, WorldUniform,
+};
 
-/// A storage buffer that grows.
-struct GrowingBuffer {
-    label: &'static str,
-    buffer: Buffer,
-    n_bytes: u64,
-}
-
-impl GrowingBuffer {
-    fn new(label: &'static str, device: &RenderDevice, n_bytes: u64) -> Self {
-        Self {
-            label,
-            buffer: device.create_buffer(&BufferDescriptor {
-                label: Some(label),
-                size: n_bytes,
-                usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            }),
-            n_bytes,
-        }
-    }
-
-    /// Makes room for `n_bytes`; what was there is then lost. Returns whether it was.
-    fn reserve(&mut self, device: &RenderDevice, n_bytes: u64) -> bool {
-        if n_bytes <= self.n_bytes {
-            return false;
-        }
-        *self = Self::new(self.label, device, n_bytes.next_power_of_two());
-        true
-    }
-
-    fn write<T: Pod>(&mut self, device: &RenderDevice, queue: &RenderQueue, items: &[T]) {
-        let bytes: &[u8] = bytemuck::cast_slice(items);
-        self.reserve(device, bytes.len() as u64);
-        queue.write_buffer(&self.buffer, 0, bytes);
-    }
-
-    /// Writes the ranges of `values` that changed, or all of them into a buffer that grew.
-    fn write_changes(
-        &mut self,
-        device: &RenderDevice,
-        queue: &RenderQueue,
-        values: &[f32],
-        changed: Vec<Range<usize>>,
-    ) {
-        if self.reserve(device, size_of_val(values) as u64) {
-            queue.write_buffer(&self.buffer, 0, bytemuck::cast_slice(values));
-            return;
-        }
-        for range in changed {
-            let offset = (range.start * size_of::<f32>()) as u64;
-            queue.write_buffer(&self.buffer, offset, bytemuck::cast_slice(&values[range]));
-        }
-    }
+/// How many bytes have been brought to the GPU so far, in all.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UploadMeter {
+    /// Values and what they come down to.
+    pub value_bytes: u64,
+    /// What is drawn where.
+    pub list_bytes: u64,
 }
 
 /// The scene on the GPU.
 #[derive(Resource)]
 pub(super) struct CellBuffers {
     uniform: Buffer,
-    values: GrowingBuffer,
-    patterns: GrowingBuffer,
-    tile_rms: GrowingBuffer,
-    blocks: GrowingBuffer,
-    bands: GrowingBuffer,
-    near_tiles: GrowingBuffer,
-    arcs: GrowingBuffer,
+    last_uniform: WorldUniform,
+    pool: GrowingBuffer,
+    tiles: GrowingBuffer,
+    attention: GrowingBuffer,
+    weights: GrowingBuffer,
+    blocks: ListBuffer<Block>,
+    fields: ListBuffer<Field>,
+    near_tiles: ListBuffer<NearTile>,
+    bars: ListBuffer<Bar>,
+    arcs: ListBuffer<Arc>,
+    lines: ListBuffer<Line>,
     pub(super) box_indices: Buffer,
     lut: TextureView,
     lut_theme: Theme,
@@ -94,8 +53,10 @@ pub(super) struct CellBuffers {
 pub(super) struct DrawCounts {
     pub(super) n_lanes: u32,
     pub(super) n_blocks: u32,
-    pub(super) n_patterns: u32,
+    pub(super) n_fields: u32,
+    pub(super) n_bars: u32,
     pub(super) n_arcs: u32,
+    pub(super) n_lines: u32,
     /// Cells of each near tile.
     pub(super) near_cells: Vec<u32>,
 }
@@ -113,13 +74,17 @@ pub(super) fn init_buffers(
             usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         }),
-        values: growing("llmscope_values"),
-        patterns: growing("llmscope_patterns"),
-        tile_rms: growing("llmscope_tile_rms"),
-        blocks: growing("llmscope_blocks"),
-        bands: growing("llmscope_bands"),
-        near_tiles: growing("llmscope_near_tiles"),
-        arcs: growing("llmscope_arcs"),
+        last_uniform: WorldUniform::default(),
+        pool: growing("llmscope_pool"),
+        tiles: growing("llmscope_tiles"),
+        attention: growing("llmscope_attention"),
+        weights: growing("llmscope_weights"),
+        blocks: ListBuffer::new("llmscope_blocks", &device),
+        fields: ListBuffer::new("llmscope_fields", &device),
+        near_tiles: ListBuffer::new("llmscope_near_tiles", &device),
+        bars: ListBuffer::new("llmscope_bars", &device),
+        arcs: ListBuffer::new("llmscope_arcs", &device),
+        lines: ListBuffer::new("llmscope_lines", &device),
         box_indices: device.create_buffer_with_data(&BufferInitDescriptor {
             label: Some("llmscope_box_indices"),
             contents: bytemuck::cast_slice(&BOX_INDICES),
@@ -166,46 +131,89 @@ pub(super) fn upload_changes(
     device: Res<RenderDevice>,
     queue: Res<RenderQueue>,
 ) {
-    let buffers = &mut *buffers;
-    if let Some(mut values) = main_world.get_resource_mut::<ValueBuffer>() {
-        let Changes {
-            vectors,
-            patterns,
-            tile_rms,
-        } = values.bypass_change_detection().take_changes();
-        let (device, queue) = (&device, &queue);
-        buffers
-            .values
-            .write_changes(device, queue, values.vectors(), vectors);
-        buffers
-            .patterns
-            .write_changes(device, queue, values.patterns(), patterns);
-        buffers
-            .tile_rms
-            .write_changes(device, queue, values.tile_rms(), tile_rms);
+    let gpu = Gpu {
+        device: &device,
+        queue: &queue,
+    };
+    let value_bytes = upload_values(&mut main_world, &mut buffers, gpu);
+    let list_bytes = upload_lists(&main_world, &mut buffers, gpu);
+    if let Some(mut meter) = main_world.get_resource_mut::<UploadMeter>() {
+        meter.value_bytes += value_bytes;
+        meter.list_bytes += list_bytes;
     }
+}
+
+fn upload_values(main_world: &mut World, buffers: &mut CellBuffers, gpu: Gpu<'_>) -> u64 {
+    let mut n_bytes = 0;
+    let reduction = main_world
+        .get_resource::<SceneSettings>()
+        .map(|settings| settings.reduction)
+        .unwrap_or_default();
+    let max_bytes = main_world
+        .get_resource::<SceneLimits>()
+        .map_or(u64::MAX, |limits| limits.buffer_bytes as u64);
+    if let Some(mut pool) = main_world.get_resource_mut::<ValuePool>() {
+        let pool = pool.bypass_change_detection();
+        let end_bytes = (pool.end() * size_of::<f32>()) as u64;
+        buffers.pool.reserve(gpu, end_bytes, max_bytes);
+        for upload in pool.take_uploads() {
+            n_bytes += buffers.pool.write(gpu, upload.offset, &upload.values);
+        }
+    }
+    if let Some(mut table) = main_world.get_resource_mut::<ValueTable>() {
+        let table = table.bypass_change_detection();
+        for range in table.take_tile_changes() {
+            let tiles = &table.tiles()[range.start..range.end.min(table.tiles().len())];
+            n_bytes += buffers.tiles.write(gpu, range.start, tiles);
+        }
+        for range in table.take_attention_changes() {
+            let values = table.attention().values(range.clone(), reduction);
+            n_bytes += buffers.attention.write(gpu, range.start, &values);
+        }
+    }
+    if let Some(mut weights) = main_world.get_resource_mut::<WeightStore>() {
+        let weights = weights.bypass_change_detection();
+        let range = weights.take_new();
+        let values = &weights.values()[range.clone()];
+        n_bytes += buffers.weights.write(gpu, range.start, values);
+    }
+    n_bytes
+}
+
+fn upload_lists(main_world: &World, buffers: &mut CellBuffers, gpu: Gpu<'_>) -> u64 {
     let Some(list) = main_world.get_resource_ref::<DrawList>() else {
-        return;
+        return 0;
     };
     if !list.is_changed() {
-        return;
+        return 0;
     }
     if list.theme != buffers.lut_theme {
-        buffers.lut = lut_texture(&device, &queue, list.theme);
+        buffers.lut = lut_texture(gpu.device, gpu.queue, list.theme);
         buffers.lut_theme = list.theme;
     }
-    queue.write_buffer(&buffers.uniform, 0, bytemuck::bytes_of(&list.uniform));
-    buffers.blocks.write(&device, &queue, &list.blocks);
-    buffers.bands.write(&device, &queue, &list.bands);
-    buffers.near_tiles.write(&device, &queue, &list.near_tiles);
-    buffers.arcs.write(&device, &queue, &list.arcs);
+    let mut n_bytes = 0;
+    if list.uniform != buffers.last_uniform {
+        buffers.last_uniform = list.uniform;
+        let bytes = bytemuck::bytes_of(&list.uniform);
+        gpu.queue.write_buffer(&buffers.uniform, 0, bytes);
+        n_bytes += bytes.len() as u64;
+    }
+    n_bytes += buffers.blocks.write(gpu, &list.blocks);
+    n_bytes += buffers.fields.write(gpu, &list.fields);
+    n_bytes += buffers.near_tiles.write(gpu, &list.near.tiles);
+    n_bytes += buffers.bars.write(gpu, &list.bars);
+    n_bytes += buffers.arcs.write(gpu, &list.arcs);
+    n_bytes += buffers.lines.write(gpu, &list.lines);
     buffers.counts = DrawCounts {
         n_lanes: list.uniform.n_lanes,
         n_blocks: list.uniform.n_blocks,
-        n_patterns: list.bands.iter().map(|band| band.n_heads).sum(),
+        n_fields: list.fields.len() as u32,
+        n_bars: list.bars.len() as u32,
         n_arcs: list.arcs.len() as u32,
-        near_cells: list.near_cells.clone(),
+        n_lines: list.lines.len() as u32,
+        near_cells: list.near.n_cells.clone(),
     };
+    n_bytes
 }
 
 /// The scene, bound for drawing.
@@ -213,7 +221,9 @@ pub(super) fn upload_changes(
 pub(super) struct CellBindGroups {
     pub(super) world: BindGroup,
     pub(super) near_tiles: BindGroup,
+    pub(super) bars: BindGroup,
     pub(super) arcs: BindGroup,
+    pub(super) lines: BindGroup,
 }
 
 pub(super) fn prepare_bind_groups(
@@ -243,15 +253,18 @@ pub(super) fn prepare_bind_groups(
             &BindGroupEntries::sequential((
                 view,
                 buffers.uniform.as_entire_binding(),
-                buffers.values.buffer.as_entire_binding(),
-                buffers.patterns.buffer.as_entire_binding(),
-                buffers.tile_rms.buffer.as_entire_binding(),
-                buffers.blocks.buffer.as_entire_binding(),
-                buffers.bands.buffer.as_entire_binding(),
+                buffers.pool.buffer.as_entire_binding(),
+                buffers.tiles.buffer.as_entire_binding(),
+                buffers.blocks.buffer.buffer.as_entire_binding(),
+                buffers.fields.buffer.buffer.as_entire_binding(),
+                buffers.attention.buffer.as_entire_binding(),
+                buffers.weights.buffer.as_entire_binding(),
                 &buffers.lut,
             )),
         ),
-        near_tiles: list("llmscope_near_tiles", &buffers.near_tiles),
-        arcs: list("llmscope_arcs", &buffers.arcs),
+        near_tiles: list("llmscope_near_tiles", &buffers.near_tiles.buffer),
+        bars: list("llmscope_bars", &buffers.bars.buffer),
+        arcs: list("llmscope_arcs", &buffers.arcs.buffer),
+        lines: list("llmscope_lines", &buffers.lines.buffer),
     });
 }

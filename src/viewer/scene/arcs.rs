@@ -1,29 +1,80 @@
-//! Attention arcs: which keys each query attends to, on average over a layer's heads.
+//! Attention arcs: which keys each query attends to, by the heads chosen.
+
+use std::collections::BTreeSet;
 
 use bevy::prelude::*;
 
 use super::gpu::Arc;
-use super::{DrawList, SceneLayout, SceneSettings, ValueBuffer};
+use super::{DrawList, SceneLayout, SceneSettings};
+use crate::hook::BlockSite;
 use crate::layout::ModelLayout;
+use crate::viewer::inference::{ActiveTrace, TraceEvent};
 
 /// The latest queries that have arcs; more than this hide one another.
 const MAX_QUERIES: usize = 24;
 
-/// The arcs of every layer: for each query the keys before it whose weight, averaged over the
-/// layer's heads, reaches `threshold`.
-pub fn arcs(layout: &ModelLayout, patterns: &[f32], threshold: f32) -> Vec<Arc> {
-    let n_layer_heads: usize = layout.bands.iter().map(|band| band.n_heads).sum();
+/// How the attention of several heads becomes one arc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Pooling {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// The greatest.
+    Max,
+}
+
+/// Which heads have arcs, and what an arc stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ArcChoice {
+    /// The heads, by their number in the layer; all of them if empty.
+    pub heads: BTreeSet<usize>,
+    /// How several become one.
+    pub pooling: Pooling,
+    /// The only layer that has arcs; every layer without one.
+    pub layer: Option<usize>,
+}
+
+impl ArcChoice {
+    /// What several heads' weights become.
+    fn pool(&self, weights: impl Iterator<Item = f32>) -> f32 {
+        let mut n = 0;
+        let (mut sum, mut max) = (0.0, 0.0f32);
+        for weight in weights {
+            n += 1;
+            sum += weight;
+            max = max.max(weight);
+        }
+        match self.pooling {
+            Pooling::Mean if n > 0 => sum / n as f32,
+            Pooling::Mean => 0.0,
+            Pooling::Max => max,
+        }
+    }
+}
+
+/// The arcs of every layer: for each query the keys before it whose weight, over the heads chosen,
+/// reaches `threshold`. `row` gives a head's pattern row at a band's tensor and query.
+pub fn arcs<'a>(
+    layout: &ModelLayout,
+    row: &dyn Fn(crate::hook::HookPoint, usize, usize) -> Option<&'a [f32]>,
+    choice: &ArcChoice,
+    threshold: f32,
+) -> Vec<Arc> {
     let lane_middle = |pos: usize| layout.lane_x(pos) + layout.tile_size.x / 2.0;
     let mut arcs = Vec::new();
     let first_query = layout.n_lanes.saturating_sub(MAX_QUERIES).max(1);
-    for band in &layout.bands {
-        let first_head = band.layer * band.n_heads;
+    let patterns = layout.bands.iter().filter(|band| {
+        band.hook.site() == Some(BlockSite::Pattern)
+            && choice.layer.is_none_or(|layer| layer == band.layer)
+    });
+    for band in patterns {
         for query in first_query..layout.n_lanes {
-            let start = ModelLayout::pattern_offset(n_layer_heads, query, first_head);
+            let rows: Vec<&[f32]> = (0..band.n_heads)
+                .filter(|head| choice.heads.is_empty() || choice.heads.contains(head))
+                .filter_map(|head| row(band.hook, head, query))
+                .collect();
             for key in 0..query {
-                let rows = (0..band.n_heads).map(|head| start + head * (query + 1) + key);
-                let sum: f32 = rows.filter_map(|index| patterns.get(index)).sum();
-                let weight = sum / band.n_heads as f32;
+                let weight = choice.pool(rows.iter().filter_map(|row| row.get(key)).copied());
                 if weight >= threshold && weight <= 1.0 {
                     arcs.push(Arc {
                         key_x: lane_middle(key),
@@ -42,17 +93,26 @@ pub fn arcs(layout: &ModelLayout, patterns: &[f32], threshold: f32) -> Vec<Arc> 
 
 pub(super) fn raise_arcs(
     layout: Res<SceneLayout>,
-    values: Res<ValueBuffer>,
+    trace: Res<ActiveTrace>,
+    mut events: MessageReader<TraceEvent>,
     settings: Res<SceneSettings>,
     mut list: ResMut<DrawList>,
 ) {
-    if !(layout.is_changed() || values.is_changed() || settings.is_changed()) {
+    let has_values = events
+        .read()
+        .filter(|event| !matches!(event, TraceEvent::Loading(_)))
+        .count()
+        > 0;
+    if !(layout.is_changed() || has_values || settings.is_changed()) {
         return;
     }
     let raised = match &layout.0 {
-        Some(layout) if settings.has_arcs => {
-            arcs(layout, values.patterns(), settings.arc_threshold)
-        }
+        Some(layout) if settings.has_arcs => arcs(
+            layout,
+            &|hook, head, query| trace.token(query)?.attention_row(hook, head),
+            &settings.arc_choice,
+            settings.arc_threshold,
+        ),
         _ => Vec::new(),
     };
     if list.arcs != raised {
@@ -65,8 +125,7 @@ mod tests {
     use super::*;
     use crate::config::ModelConfig;
 
-    #[test]
-    fn an_arc_stands_for_the_mean_over_heads_and_never_for_the_future() {
+    fn raised(choice: &ArcChoice, threshold: f32) -> Vec<Arc> {
         let config = ModelConfig {
             n_layers: 1,
             n_heads: 2,
@@ -75,14 +134,44 @@ mod tests {
             ..ModelConfig::preset("gpt2").unwrap()
         };
         let layout = ModelLayout::new(&config, 2);
-        // Query 0: one key for each head. Query 1: two keys for each head.
-        let patterns = [1.0, 1.0, 0.5, 0.5, 0.3, 0.7];
+        // Two heads; query 0 sees one key, query 1 two.
+        let rows: [[&[f32]; 2]; 2] = [[&[1.0], &[0.5, 0.5]], [&[1.0], &[0.3, 0.7]]];
+        arcs(
+            &layout,
+            &|_, head, query| Some(rows[head][query]),
+            choice,
+            threshold,
+        )
+    }
 
-        let raised = arcs(&layout, &patterns, 0.2);
+    #[test]
+    fn an_arc_stands_for_the_mean_over_heads_and_never_for_the_future() {
+        let arcs = raised(&ArcChoice::default(), 0.2);
 
-        assert_eq!(raised.len(), 1);
-        assert!((raised[0].weight - 0.4).abs() < 1e-6);
-        assert!(raised[0].key_x < raised[0].query_x);
-        assert!(arcs(&layout, &patterns, 0.5).is_empty());
+        assert_eq!(arcs.len(), 1);
+        assert!((arcs[0].weight - 0.4).abs() < 1e-6);
+        assert!(arcs[0].key_x < arcs[0].query_x);
+        assert!(raised(&ArcChoice::default(), 0.5).is_empty());
+    }
+
+    #[test]
+    fn heads_can_be_chosen_and_the_greatest_taken() {
+        let weight = |choice: &ArcChoice| raised(choice, 0.1)[0].weight;
+
+        let second = ArcChoice {
+            heads: BTreeSet::from([1]),
+            ..ArcChoice::default()
+        };
+        let greatest = ArcChoice {
+            pooling: Pooling::Max,
+            ..ArcChoice::default()
+        };
+        let elsewhere = ArcChoice {
+            layer: Some(5),
+            ..ArcChoice::default()
+        };
+        assert_eq!(weight(&second), 0.3);
+        assert_eq!(weight(&greatest), 0.5);
+        assert!(raised(&elsewhere, 0.1).is_empty());
     }
 }

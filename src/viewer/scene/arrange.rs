@@ -4,78 +4,102 @@ use std::collections::BTreeMap;
 
 use bevy::prelude::*;
 
-use super::gpu::{Band, Block, FLAG_HIDDEN, FLAG_STREAM};
-use super::{DrawList, SceneLayout, SceneSettings, ValueBuffer};
+use super::gpu::{Block, FIELD_PATTERN, FIELD_SCORES, FIELD_WEIGHT, FLAG_STREAM, Field};
+use super::values::{TensorStats, ValueTable};
+use super::weights::WeightStore;
+use super::{DrawList, SceneLayout, SceneSettings};
 use crate::color::{NOT_FINITE, RangeMode, Rgb, ValueRange};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::ModelLayout;
 use crate::viewer::playback::Playhead;
 
 /// Height of a value at the end of its range, as a share of a tile's width.
-const HEIGHT_SHARE: f32 = 0.14;
+pub const HEIGHT_SHARE: f32 = 0.14;
 
-/// The range of every block, and the root mean square that stands for the end of the far map.
+/// The range of a tensor's values, and the root mean square at the end of the far map.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TensorRange {
+    /// The values' range.
+    pub range: ValueRange,
+    /// The greatest root mean square of a tile among the tensors that share the far map.
+    pub max_rms: f32,
+}
+
+/// The ranges in use, by hook point.
 ///
 /// Far tiles are compared along the flight, so tensors of one name share the end of their map
 /// whatever the mode.
-pub fn ranges(
-    layout: &ModelLayout,
-    values: &ValueBuffer,
+pub fn tensor_ranges(
+    hooks: &[HookPoint],
+    values: &ValueTable,
     mode: RangeMode,
-) -> Vec<(ValueRange, f32)> {
-    let kind = |hook: HookPoint| match hook.site() {
+) -> BTreeMap<HookPoint, TensorRange> {
+    let kind = |hook: HookPoint| match hook {
         // The stream is one thing, in three places of each layer.
-        Some(BlockSite::ResidMid | BlockSite::ResidPost) => "hook_resid_pre".to_owned(),
-        Some(site) => site.name().to_owned(),
-        None => hook.to_string(),
+        HookPoint::Block {
+            site: BlockSite::ResidMid | BlockSite::ResidPost,
+            ..
+        } => HookPoint::block(0, BlockSite::ResidPre),
+        HookPoint::Block { site, .. } => HookPoint::block(0, site),
+        other => other,
     };
-    let mut by_kind: BTreeMap<String, (ValueRange, f32)> = BTreeMap::new();
-    for (block, stats) in layout.blocks.iter().zip(values.stats()) {
-        let (range, max_rms) = by_kind.entry(kind(block.hook)).or_default();
-        *range = range.union(stats.range);
-        *max_rms = max_rms.max(stats.max_rms);
+    let stats = |hook: HookPoint| values.stats(hook).copied().unwrap_or_default();
+    let mut by_kind: BTreeMap<HookPoint, TensorStats> = BTreeMap::new();
+    for hook in hooks {
+        let of_kind = by_kind.entry(kind(*hook)).or_default();
+        let own = stats(*hook);
+        of_kind.range = of_kind.range.union(own.range);
+        of_kind.max_rms = of_kind.max_rms.max(own.max_rms);
     }
-    layout
-        .blocks
+    hooks
         .iter()
-        .zip(values.stats())
-        .map(|(block, stats)| {
-            let (range, max_rms) = by_kind[&kind(block.hook)];
-            match mode {
-                RangeMode::PerTensor => (stats.range, max_rms),
-                RangeMode::PerName => (range, max_rms),
-            }
+        .map(|hook| {
+            let of_kind = by_kind[&kind(*hook)];
+            let range = match mode {
+                RangeMode::PerTensor => stats(*hook).range,
+                RangeMode::PerName => of_kind.range,
+            };
+            let max_rms = of_kind.max_rms;
+            (*hook, TensorRange { range, max_rms })
         })
         .collect()
 }
 
+/// Every hook point that stands in the world.
+pub fn shown_hooks(layout: &ModelLayout) -> Vec<HookPoint> {
+    let blocks = layout.blocks.iter().map(|block| block.hook);
+    let bands = layout.bands.iter().map(|band| band.hook);
+    blocks.chain(bands).collect()
+}
+
+fn inverse(value: f32) -> f32 {
+    if value > 0.0 { 1.0 / value } else { 0.0 }
+}
+
 pub(super) fn arrange_blocks(
     layout: Res<SceneLayout>,
-    values: Res<ValueBuffer>,
+    values: Res<ValueTable>,
+    weights: Res<WeightStore>,
     settings: Res<SceneSettings>,
     mut list: ResMut<DrawList>,
 ) {
     let Some(layout) = &layout.0 else {
         return;
     };
-    let hidden_flag = |hook: HookPoint| match hook.site() {
-        Some(site) if settings.hidden.contains(&site) => FLAG_HIDDEN,
-        _ => 0,
-    };
+    let ranges = tensor_ranges(&shown_hooks(layout), &values, settings.range_mode);
     list.blocks = layout
         .blocks
         .iter()
-        .zip(ranges(layout, &values, settings.range_mode))
-        .map(|(block, (range, max_rms))| {
+        .map(|block| {
+            let TensorRange { range, max_rms } = ranges[&block.hook];
             let is_stream = block.hook.site().is_some_and(BlockSite::is_stream);
             Block {
                 x: block.origin.x,
                 z: block.origin.y,
                 cell_size: block.cell_size,
                 value_scale: range.scale(),
-                rms_scale: if max_rms > 0.0 { 1.0 / max_rms } else { 0.0 },
-                order: block.order as f32,
-                value_offset: block.value_offset as u32,
+                rms_scale: inverse(max_rms),
+                order: block.order as u32,
                 n_cells: block.grid.n_cells() as u32,
                 n_per_head: block.grid.n_per_head() as u32,
                 head_cols: block.grid.head_cols() as u32,
@@ -83,25 +107,96 @@ pub(super) fn arrange_blocks(
                 cell_rows: block.grid.cell_rows() as u32,
                 cols: block.grid.cols() as u32,
                 rows: block.grid.rows() as u32,
-                flags: hidden_flag(block.hook) | if is_stream { FLAG_STREAM } else { 0 },
-                unused: 0,
+                flags: if is_stream { FLAG_STREAM } else { 0 },
+                unused: [0; 2],
             }
         })
         .collect();
-    list.bands = layout
-        .bands
+    list.fields = squares(layout, &values, &ranges);
+    list.fields.extend(weight_fields(layout, &weights));
+    arrange_world(layout, &values, &settings, &mut list);
+}
+
+fn squares(
+    layout: &ModelLayout,
+    values: &ValueTable,
+    ranges: &BTreeMap<HookPoint, TensorRange>,
+) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for band in &layout.bands {
+        let is_pattern = band.hook.site() == Some(BlockSite::Pattern);
+        let scale = ranges[&band.hook].range.scale();
+        for head in 0..band.n_heads {
+            let rect = band.square(head);
+            fields.push(Field {
+                x: rect.near_left.x,
+                z: rect.near_left.y,
+                width: rect.size.x,
+                depth: rect.size.y,
+                n_rows: layout.n_lanes as u32,
+                n_cols: layout.n_lanes as u32,
+                order: band.order as u32,
+                kind: if is_pattern {
+                    FIELD_PATTERN
+                } else {
+                    FIELD_SCORES
+                },
+                value_scale: scale,
+                far_scale: if is_pattern { 1.0 } else { scale },
+                overview: values.square(band.hook, head).unwrap_or(0) as u32,
+                ..Field::default()
+            });
+        }
+    }
+    fields
+}
+
+fn weight_fields(layout: &ModelLayout, weights: &WeightStore) -> Vec<Field> {
+    // Weights of one name share the end of their far map, so that layers compare.
+    let mut max_rms: BTreeMap<&str, f32> = BTreeMap::new();
+    let key = |field: &crate::layout::WeightField| (field.weight, field.columns.start);
+    for field in &layout.fields {
+        if let Some(overview) = weights.overview(key(field)) {
+            let max = max_rms.entry(field.weight.title()).or_default();
+            let n_finest = overview.grid_rows * overview.grid_cols;
+            let finest = overview.values[..n_finest].iter().copied();
+            *max = finest.fold(*max, f32::max);
+        }
+    }
+    layout
+        .fields
         .iter()
-        .map(|band| Band {
-            x: band.x,
-            z: band.z,
-            square_size: band.square_size,
-            square_pitch: band.square_pitch,
-            order: band.order as f32,
-            n_heads: band.n_heads as u32,
-            first_layer_head: (band.layer * band.n_heads) as u32,
-            flags: hidden_flag(HookPoint::block(band.layer, BlockSite::Pattern)),
+        .map(|field| {
+            let overview = weights.overview(key(field));
+            Field {
+                x: field.rect.near_left.x,
+                z: field.rect.near_left.y,
+                width: field.rect.size.x,
+                depth: field.rect.size.y,
+                n_rows: field.n_rows as u32,
+                n_cols: field.n_cols() as u32,
+                kind: FIELD_WEIGHT,
+                value_scale: overview.map_or(0.0, |overview| overview.range.scale()),
+                far_scale: max_rms
+                    .get(field.weight.title())
+                    .map_or(0.0, |max| inverse(*max)),
+                overview: weights
+                    .offset(key(field))
+                    .map_or(0, |offset| offset as u32 + 1),
+                grid_rows: overview.map_or(0, |overview| overview.grid_rows as u32),
+                grid_cols: overview.map_or(0, |overview| overview.grid_cols as u32),
+                ..Field::default()
+            }
         })
-        .collect();
+        .collect()
+}
+
+fn arrange_world(
+    layout: &ModelLayout,
+    values: &ValueTable,
+    settings: &SceneSettings,
+    list: &mut DrawList,
+) {
     let neutrals = settings.theme.neutrals();
     list.theme = settings.theme;
     let uniform = &mut list.uniform;
@@ -111,15 +206,18 @@ pub(super) fn arrange_blocks(
     uniform.no_value = linear(neutrals.no_value);
     uniform.line = linear(neutrals.line);
     uniform.not_finite = linear(NOT_FINITE);
+    let (low, high) = (layout.ground.low(), layout.ground.high());
+    uniform.extent = [low.x, low.y, high.x, high.y];
     uniform.lane_pitch = layout.lane_pitch;
     uniform.tile_width = layout.tile_size.x;
     uniform.width = layout.width();
     uniform.exit_z = layout.exit_z;
     uniform.n_lanes = layout.n_lanes as u32;
     uniform.n_blocks = layout.blocks.len() as u32;
-    uniform.lane_stride = layout.lane_stride as u32;
-    uniform.n_layer_heads = layout.bands.iter().map(|band| band.n_heads as u32).sum();
-    uniform.n_bands = layout.bands.len() as u32;
+    uniform.n_orders = values.n_orders() as u32;
+    uniform.n_squares = values.attention().n_squares() as u32;
+    uniform.attention_grid = values.attention().grid() as u32;
+    uniform.attention_block = values.attention().block() as u32;
     uniform.height_unit = HEIGHT_SHARE * layout.tile_size.x;
     uniform.fog_distance = 1.6 * layout.bounds().size.length();
     uniform.fog_strength = 0.6;

@@ -18,22 +18,24 @@ pub struct WorldUniform {
     pub line: [f32; 4],
     /// NaN and the infinities.
     pub not_finite: [f32; 4],
+    /// The whole ground: least x and z, greatest x and z.
+    pub extent: [f32; 4],
     /// Distance from lane to lane.
     pub lane_pitch: f32,
     /// Width of a stream tile.
     pub tile_width: f32,
     /// Width of all lanes.
     pub width: f32,
-    /// Where the world ends along Z.
+    /// Where the lanes end along Z.
     pub exit_z: f32,
     /// Lanes.
     pub n_lanes: u32,
     /// Blocks.
     pub n_blocks: u32,
-    /// Values of a lane.
-    pub lane_stride: u32,
-    /// Heads of all layers.
-    pub n_layer_heads: u32,
+    /// Hook points of a pass.
+    pub n_orders: u32,
+    /// Squares of attention that reductions are kept of.
+    pub n_squares: u32,
     /// The first lane of the pass that the playhead is in.
     pub first_lane: u32,
     /// The last lane shown.
@@ -46,8 +48,16 @@ pub struct WorldUniform {
     pub fog_distance: f32,
     /// The share of the background in the farthest things.
     pub fog_strength: f32,
-    /// Bands of patterns.
-    pub n_bands: u32,
+    /// Cells narrower than this on screen, in pixels, are flat.
+    pub flat_pixels: f32,
+    /// Cells at least this wide on screen, in pixels, have their full height.
+    pub risen_pixels: f32,
+    /// How many pixels one unit spans at distance one.
+    pub pixels_per_unit: f32,
+    /// Cells along an edge of the finest reduction of attention.
+    pub attention_grid: u32,
+    /// Tokens along an edge of one of those cells.
+    pub attention_block: u32,
     /// Fills up to sixteen bytes.
     pub unused: u32,
 }
@@ -67,9 +77,7 @@ pub struct Block {
     /// Maps root mean squares to 0..1.
     pub rms_scale: f32,
     /// When a pass reaches it.
-    pub order: f32,
-    /// Where its values begin within those of a lane.
-    pub value_offset: u32,
+    pub order: u32,
     /// Cells of a tile.
     pub n_cells: u32,
     /// Cells of a head.
@@ -84,45 +92,84 @@ pub struct Block {
     pub cols: u32,
     /// Rows of the tile.
     pub rows: u32,
-    /// [`FLAG_STREAM`], [`FLAG_HIDDEN`].
+    /// [`FLAG_STREAM`].
     pub flags: u32,
     /// Fills up to sixteen bytes.
-    pub unused: u32,
+    pub unused: [u32; 2],
 }
 
-/// The patterns of a layer.
+/// One token's tile of one tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
-pub struct Band {
-    /// Left edge of the first head's square.
+pub struct Tile {
+    /// Root mean square of its values.
+    pub rms: f32,
+    /// One more than where its values begin in the pool; 0 where they are not there.
+    pub slot: u32,
+}
+
+/// A matrix on the ground: one head's attention, or weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Field {
+    /// Left edge.
     pub x: f32,
     /// The edge nearest the entrance.
     pub z: f32,
-    /// Edge of a square.
-    pub square_size: f32,
-    /// Distance from square to square.
-    pub square_pitch: f32,
-    /// When a pass reaches it.
-    pub order: f32,
-    /// Heads of the layer.
-    pub n_heads: u32,
-    /// The first head's place among the heads of all layers.
-    pub first_layer_head: u32,
-    /// [`FLAG_HIDDEN`].
-    pub flags: u32,
+    /// Extent along X.
+    pub width: f32,
+    /// Extent along -Z.
+    pub depth: f32,
+    /// Cells along -Z.
+    pub n_rows: u32,
+    /// Cells along X.
+    pub n_cols: u32,
+    /// When a pass reaches it; weights are always there.
+    pub order: u32,
+    /// [`FIELD_PATTERN`], [`FIELD_SCORES`] or [`FIELD_WEIGHT`].
+    pub kind: u32,
+    /// Maps values to -1..1.
+    pub value_scale: f32,
+    /// Maps reductions to 0..1.
+    pub far_scale: f32,
+    /// Of attention, its place among the squares; of weights, one more than where its reductions
+    /// begin (0 where they are not there yet).
+    pub overview: u32,
+    /// Of weights, rows of the finest reduction.
+    pub grid_rows: u32,
+    /// Of weights, columns of the finest reduction.
+    pub grid_cols: u32,
+    /// One more than where its window begins in the pool; 0 where there is none.
+    pub slot: u32,
+    /// Numbers of one row of the window in the pool.
+    pub stride: u32,
+    /// A cell of the window stands for `2^level` by `2^level` numbers.
+    pub level: u32,
+    /// The window's first row, in its own cells.
+    pub first_row: u32,
+    /// The window's first column, in its own cells.
+    pub first_col: u32,
+    /// Rows of the window.
+    pub window_rows: u32,
+    /// Columns of the window.
+    pub window_cols: u32,
 }
 
-/// A tile, or a head's pattern, near enough for boxes.
+/// A part of a tile or field that is near enough for boxes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub struct NearTile {
-    /// Index of the block; or of the band, with [`BAND_BIT`] set.
+    /// Index of the block; or of the field, with [`FIELD_BIT`] set.
     pub block: u32,
-    /// The lane; or the head.
+    /// The lane.
     pub lane: u32,
-    /// How much of their height its boxes have, 0 to 1.
-    pub rise: f32,
-    /// Fills up to sixteen bytes.
+    /// Of a field, the first row.
+    pub first_row: u32,
+    /// Of a field, the first column.
+    pub first_col: u32,
+    /// Of a field, how many columns.
+    pub n_cols: u32,
+    /// Fills up to eight bytes.
     pub unused: u32,
 }
 
@@ -144,12 +191,54 @@ pub struct Arc {
     pub query: u32,
 }
 
+/// A bar of probability.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Bar {
+    /// Left edge.
+    pub x: f32,
+    /// The edge nearest the entrance.
+    pub z: f32,
+    /// Extent along X.
+    pub width: f32,
+    /// Extent along -Z.
+    pub depth: f32,
+    /// Height.
+    pub height: f32,
+    /// 0 to 1.
+    pub probability: f32,
+    /// When a pass reaches it.
+    pub order: f32,
+    /// The lane.
+    pub lane: u32,
+}
+
+/// A straight line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Line {
+    /// Where it begins.
+    pub from: [f32; 3],
+    /// Its width on screen, in logical pixels.
+    pub width: f32,
+    /// Where it ends.
+    pub to: [f32; 3],
+    /// Fills up to sixteen bytes.
+    pub unused: f32,
+    /// Linear RGBA.
+    pub color: [f32; 4],
+}
+
 /// The block is the residual stream itself.
 pub const FLAG_STREAM: u32 = 1;
-/// The block or band is not drawn.
-pub const FLAG_HIDDEN: u32 = 2;
-/// Marks a [`NearTile`] as a head's pattern.
-pub const BAND_BIT: u32 = 1 << 31;
+/// A head's attention pattern.
+pub const FIELD_PATTERN: u32 = 0;
+/// A head's attention scores.
+pub const FIELD_SCORES: u32 = 1;
+/// Weights.
+pub const FIELD_WEIGHT: u32 = 2;
+/// Marks a [`NearTile`] as part of a field.
+pub const FIELD_BIT: u32 = 1 << 31;
 /// Cells a near tile can have: the shader's instance index keeps 16 bits for them.
 pub const MAX_NEAR_CELLS: usize = 1 << 16;
 /// Near tiles there can be.

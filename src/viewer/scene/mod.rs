@@ -2,57 +2,90 @@
 
 mod arcs;
 mod arrange;
+mod attention;
+mod eye;
 mod gpu;
+mod heights;
+mod links;
 mod near;
+mod pool;
+mod residency;
+mod skyline;
 mod spawn;
 mod values;
+mod weights;
 
 use std::collections::BTreeSet;
 
 use bevy::prelude::*;
 
-pub use arrange::ranges as block_ranges;
+pub use arcs::{ArcChoice, Pooling};
+pub use arrange::{HEIGHT_SHARE, TensorRange, shown_hooks, tensor_ranges};
+pub use attention::{AttentionOverview, Reduction};
+pub use eye::Eye;
 pub use gpu::{
-    ARC_VERTICES, Arc, BAND_BIT, BOX_INDICES, Band, Block, FLAG_HIDDEN, FLAG_STREAM,
-    MAX_NEAR_CELLS, MAX_NEAR_TILES, NOT_FINITE, NearTile, WorldUniform,
+    ARC_VERTICES, Arc, BOX_INDICES, Bar, Block, FIELD_BIT, FIELD_PATTERN, FIELD_SCORES,
+    FIELD_WEIGHT, FLAG_STREAM, Field, Line, MAX_NEAR_CELLS, MAX_NEAR_TILES, NOT_FINITE, NearTile,
+    Tile, WorldUniform,
 };
-pub use spawn::{HeadPattern, Layer, TensorBlock};
-pub use values::{BlockStats, Changes, ValueBuffer};
+pub use heights::CellHeights;
+pub use links::Highlight;
+pub use near::NearTiles;
+pub use pool::{PoolKey, Slot, Upload, ValuePool};
+pub use skyline::Predictions;
+pub use spawn::{HeadPattern, Layer, TensorBlock, WeightMatrix};
+pub use values::{TensorStats, ValueTable};
+pub use weights::{FieldKey, FieldOverview, WeightStore, Window};
 
 use super::ViewerSystems;
 use super::inference::{ActiveTrace, TraceEvent};
 use crate::color::{RangeMode, Theme};
-use crate::hook::BlockSite;
-use crate::layout::ModelLayout;
+use crate::layout::{Kind, ModelLayout};
 
-/// Keeps the entities, the [`ValueBuffer`] and the [`DrawList`] up to date with the trace.
+/// Keeps the entities, the [`ValueTable`], the [`ValuePool`] and the [`DrawList`] up to date with the
+/// trace.
 pub struct ScenePlugin;
 
 impl Plugin for ScenePlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<SceneSettings>()
             .init_resource::<SceneLayout>()
-            .init_resource::<ValueBuffer>()
+            .init_resource::<ValueTable>()
+            .init_resource::<ValuePool>()
+            .init_resource::<WeightStore>()
+            .init_resource::<SceneLimits>()
+            .init_resource::<Predictions>()
+            .init_resource::<Highlight>()
+            .init_resource::<Eye>()
             .init_resource::<DrawList>()
             .add_systems(
                 Update,
                 (
-                    (lay_out, take_values).chain(),
+                    (lay_out, take_values, skyline::predict).chain(),
                     spawn::spawn_entities.run_if(resource_exists_and_changed::<SceneLayout>),
                     arrange::arrange_blocks.run_if(
                         resource_changed::<SceneLayout>
-                            .or_else(resource_changed::<ValueBuffer>)
+                            .or_else(resource_changed::<ValueTable>)
+                            .or_else(resource_changed::<WeightStore>)
                             .or_else(resource_changed::<SceneSettings>),
                     ),
                     arrange::place_playhead,
                     arcs::raise_arcs,
+                    skyline::raise_bars,
                 )
                     .chain()
                     .in_set(ViewerSystems::Arrange),
             )
             .add_systems(
                 PostUpdate,
-                near::choose_near_tiles.after(TransformSystems::Propagate),
+                (
+                    eye::see,
+                    near::choose_near_tiles,
+                    residency::stream_values,
+                    links::draw_lines,
+                )
+                    .chain()
+                    .after(TransformSystems::Propagate),
             );
     }
 }
@@ -61,6 +94,26 @@ impl Plugin for ScenePlugin {
 #[derive(Resource, Default, Deref)]
 pub struct SceneLayout(Option<ModelLayout>);
 
+/// What the pool may take, even where the device allows more: as many numbers as four large screens
+/// have pixels.
+const POOL_BYTES: usize = 256 << 20;
+
+/// What the device allows.
+#[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SceneLimits {
+    /// Bytes that a shader can read of one buffer.
+    pub buffer_bytes: usize,
+}
+
+impl Default for SceneLimits {
+    /// What every device allows.
+    fn default() -> Self {
+        Self {
+            buffer_bytes: 128 << 20,
+        }
+    }
+}
+
 /// What of the scene is shown, and how.
 #[derive(Resource, Clone, Debug, PartialEq)]
 pub struct SceneSettings {
@@ -68,14 +121,22 @@ pub struct SceneSettings {
     pub theme: Theme,
     /// Which values share a range.
     pub range_mode: RangeMode,
-    /// Kinds of tensors left out.
-    pub hidden: BTreeSet<BlockSite>,
+    /// Kinds left out; the map closes up behind them.
+    pub hidden: BTreeSet<Kind>,
     /// Attention weights below this have no arc.
     pub arc_threshold: f32,
     /// Whether there are arcs.
     pub has_arcs: bool,
+    /// Which heads have arcs.
+    pub arc_choice: ArcChoice,
+    /// What attention comes down to, seen from afar.
+    pub reduction: Reduction,
+    /// Whether what is pointed at is linked to what it is computed from.
+    pub has_links: bool,
     /// Cells that may be boxes at once.
     pub box_budget: usize,
+    /// Numbers that may be brought to the GPU in one frame.
+    pub upload_budget: usize,
 }
 
 impl Default for SceneSettings {
@@ -86,7 +147,11 @@ impl Default for SceneSettings {
             hidden: BTreeSet::new(),
             arc_threshold: 0.2,
             has_arcs: true,
+            arc_choice: ArcChoice::default(),
+            reduction: Reduction::default(),
+            has_links: true,
             box_budget: 120_000,
+            upload_budget: 6_000_000,
         }
     }
 }
@@ -100,24 +165,33 @@ pub struct DrawList {
     pub uniform: WorldUniform,
     /// Vector tensors.
     pub blocks: Vec<Block>,
-    /// Attention patterns.
-    pub bands: Vec<Band>,
-    /// Tiles and heads near enough for boxes.
-    pub near_tiles: Vec<NearTile>,
-    /// How many cells each of them has.
-    pub near_cells: Vec<u32>,
+    /// Heads' attention, then weights.
+    pub fields: Vec<Field>,
+    /// What is near enough for boxes.
+    pub near: NearTiles,
     /// Ribbons of attention.
     pub arcs: Vec<Arc>,
+    /// The most probable next tokens.
+    pub bars: Vec<Bar>,
+    /// Links and frames.
+    pub lines: Vec<Line>,
 }
 
 fn lay_out(
     trace: Res<ActiveTrace>,
     mut events: MessageReader<TraceEvent>,
+    settings: Res<SceneSettings>,
+    mut shown: Local<Option<(BTreeSet<Kind>, Reduction)>>,
     mut layout: ResMut<SceneLayout>,
-    mut values: ResMut<ValueBuffer>,
+    mut values: ResMut<ValueTable>,
+    mut pool: ResMut<ValuePool>,
+    mut weights: ResMut<WeightStore>,
+    limits: Res<SceneLimits>,
 ) {
     let mut is_new_text = false;
+    let mut is_new_model = layout.0.is_none();
     for event in events.read() {
+        is_new_model |= matches!(event, TraceEvent::ModelLoaded);
         is_new_text |= matches!(
             event,
             TraceEvent::ModelLoaded | TraceEvent::PassStarted { first_pos: 0, .. }
@@ -126,31 +200,41 @@ fn lay_out(
     let Some(model) = trace.model() else {
         return;
     };
+    pool.set_capacity((limits.buffer_bytes.min(POOL_BYTES)) / size_of::<f32>());
     let n_lanes = trace.n_lanes();
+    let now = (settings.hidden.clone(), settings.reduction);
+    let (is_same_kinds, is_same_reduction) =
+        shown.as_ref().map_or((true, true), |(kinds, reduction)| {
+            (*kinds == now.0, *reduction == now.1)
+        });
+    *shown = Some(now);
+    if !is_same_reduction {
+        pool.clear();
+        values.clear_slots();
+        values.attention_mut().touch();
+    }
     let is_same = layout
         .0
         .as_ref()
         .is_some_and(|layout| layout.n_lanes == n_lanes);
-    if is_same && !is_new_text {
+    if is_same && is_same_kinds && !is_new_text {
         return;
     }
-    let new_layout = ModelLayout::new(&model.config, n_lanes);
+    let new_layout = ModelLayout::without(&model.config, n_lanes, &settings.hidden);
     if is_new_text || values.is_unset() {
-        values.reset(&new_layout, &model.config);
+        values.reset(&model.config, limits.buffer_bytes / size_of::<f32>());
+        pool.clear();
     }
-    // A shape alone has no values to hold.
-    values.set_lanes(trace.n_pos());
+    if is_new_model {
+        // All of them, whatever is hidden now.
+        let fields = ModelLayout::new(&model.config, 1).fields;
+        weights.load(model.weights.clone(), fields);
+    }
+    values.set_lanes(n_lanes);
     layout.0 = Some(new_layout);
 }
 
-fn take_values(
-    layout: Res<SceneLayout>,
-    mut events: MessageReader<TraceEvent>,
-    mut values: ResMut<ValueBuffer>,
-) {
-    let Some(layout) = &layout.0 else {
-        return;
-    };
+fn take_values(mut events: MessageReader<TraceEvent>, mut values: ResMut<ValueTable>) {
     for event in events.read() {
         if let TraceEvent::Computed {
             first_pos,
@@ -158,7 +242,7 @@ fn take_values(
         } = event
         {
             for (hook, activation) in computed {
-                values.write(layout, *hook, *first_pos, activation);
+                values.write(*hook, *first_pos, activation);
             }
         }
     }

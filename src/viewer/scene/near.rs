@@ -2,163 +2,245 @@
 
 use bevy::prelude::*;
 
-use super::gpu::{BAND_BIT, MAX_NEAR_CELLS, MAX_NEAR_TILES, NearTile};
+use super::eye::Eye;
+use super::gpu::{FIELD_BIT, MAX_NEAR_CELLS, MAX_NEAR_TILES, NearTile};
 use super::{DrawList, SceneLayout, SceneSettings};
-use crate::hook::BlockSite;
 use crate::layout::{GroundRect, ModelLayout};
 
 /// Cells narrower than this on screen, in pixels, stay flat.
 const FLAT_PIXELS: f32 = 1.6;
 /// Cells at least this wide on screen, in pixels, rise to their full height.
 const RISEN_PIXELS: f32 = 3.5;
+/// Rows and columns of a field that can be boxes at once.
+const FIELD_EDGE: usize = 160;
 
-/// A camera, as far as choosing tiles needs it.
-pub struct Eye {
-    /// Where it is.
-    pub position: Vec3,
-    /// Which way it looks.
-    pub forward: Vec3,
-    /// Cosine of the half angle of a cone that holds the whole picture.
-    pub cone_cos: f32,
-    /// How many pixels one unit spans at distance one.
-    pub pixels_per_unit: f32,
+/// What is near enough for boxes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NearTiles {
+    /// The tiles and parts of fields, nearest first.
+    pub tiles: Vec<NearTile>,
+    /// How many cells each of them has.
+    pub n_cells: Vec<u32>,
+    /// Cells narrower than this on screen, in pixels, are flat.
+    pub flat_pixels: f32,
+    /// Cells at least this wide on screen, in pixels, have their full height.
+    pub risen_pixels: f32,
 }
 
-impl Eye {
-    /// How wide a cell of `cell_size` on `rect` is at its nearest, in pixels; none out of view.
-    fn cell_pixels(&self, rect: GroundRect, cell_size: f32) -> Option<f32> {
-        let low = Vec2::new(rect.near_left.x, rect.near_left.y - rect.size.y);
-        let high = Vec2::new(rect.near_left.x + rect.size.x, rect.near_left.y);
-        let ground = Vec2::new(self.position.x, self.position.z).clamp(low, high);
-        let nearest = Vec3::new(ground.x, 0.0, ground.y);
-        let distance = nearest.distance(self.position).max(0.1);
-        let radius = rect.size.length();
-        let to_center = rect.center() - self.position;
-        let reach = to_center.length();
-        if reach > radius {
-            // Seen under `asin(radius / reach)`; in view where the cones overlap.
-            let sin = radius / reach;
-            let cos = (1.0 - sin * sin).sqrt();
-            let cone_sin = (1.0 - self.cone_cos * self.cone_cos).sqrt();
-            let overlap_cos = self.cone_cos * cos - cone_sin * sin;
-            if to_center.dot(self.forward) / reach < overlap_cos {
-                return None;
-            }
-        }
-        Some(self.pixels_per_unit * cell_size / distance)
-    }
-}
-
-/// The tiles and heads that are near enough for boxes, nearest first, as many as `budget` cells
-/// allow, each with how many cells it has. Those that don't fit stay flat: where the budget ends,
-/// boxes sink into their tiles.
-pub fn near_tiles(
-    layout: &ModelLayout,
-    eye: &Eye,
-    is_hidden: impl Fn(BlockSite) -> bool,
-    budget: usize,
-) -> Vec<(NearTile, u32)> {
+/// The tiles and parts of fields that are near enough for boxes, nearest first, as many as `budget`
+/// cells allow. Those that don't fit stay flat: where the budget ends, boxes sink into their tiles.
+pub fn near_tiles(layout: &ModelLayout, eye: &Eye, budget: usize) -> NearTiles {
     let mut candidates: Vec<(f32, NearTile, usize)> = Vec::new();
-    for (index, block) in layout.blocks.iter().enumerate() {
-        let n_cells = block.grid.n_cells();
-        let is_left_out = block.hook.site().is_some_and(&is_hidden);
-        if n_cells > MAX_NEAR_CELLS || is_left_out {
-            continue;
+    tiles_in_view(layout, eye, FLAT_PIXELS, |block_index, lane, pixels| {
+        let n_cells = layout.blocks[block_index].grid.n_cells();
+        if n_cells <= MAX_NEAR_CELLS {
+            let tile = NearTile {
+                block: block_index as u32,
+                lane: lane as u32,
+                ..NearTile::default()
+            };
+            candidates.push((pixels, tile, n_cells));
         }
-        let over_lanes = layout.hook_rect(block.hook).map(|rect| GroundRect {
-            size: rect.size.max(Vec2::splat(f32::EPSILON)),
-            ..rect
-        });
-        let is_near = over_lanes
-            .and_then(|rect| eye.cell_pixels(rect, block.cell_size))
-            .is_some_and(|pixels| pixels > FLAT_PIXELS);
-        if !is_near {
-            continue;
-        }
-        for lane in 0..layout.n_lanes {
-            let rect = layout.tile_rect(block, lane);
-            if let Some(pixels) = eye.cell_pixels(rect, block.cell_size) {
-                candidates.push((pixels, tile(index as u32, lane), n_cells));
-            }
-        }
-    }
-    let n_pattern_cells = layout.n_lanes * layout.n_lanes;
-    if n_pattern_cells <= MAX_NEAR_CELLS && !is_hidden(BlockSite::Pattern) {
-        for (index, band) in layout.bands.iter().enumerate() {
-            for head in 0..band.n_heads {
-                let cell_size = band.square_size / layout.n_lanes as f32;
-                if let Some(pixels) = eye.cell_pixels(band.square(head), cell_size) {
-                    let tile = tile(index as u32 | BAND_BIT, head);
-                    candidates.push((pixels, tile, n_pattern_cells));
-                }
-            }
-        }
-    }
-    candidates.retain(|(pixels, ..)| *pixels > FLAT_PIXELS);
+    });
+    fields_in_view(layout, eye, FLAT_PIXELS, |field, pixels| {
+        let Some(part) = field.part_near(eye, FIELD_EDGE) else {
+            return;
+        };
+        let tile = NearTile {
+            block: field.index as u32 | FIELD_BIT,
+            lane: 0,
+            first_row: part.first_row as u32,
+            first_col: part.first_col as u32,
+            n_cols: part.n_cols as u32,
+            unused: 0,
+        };
+        candidates.push((pixels, tile, part.n_rows * part.n_cols));
+    });
     candidates.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
     let mut n_left = budget;
-    let mut chosen: Vec<(f32, NearTile, u32)> = Vec::new();
-    let mut floor_pixels = FLAT_PIXELS;
+    let mut near = NearTiles {
+        flat_pixels: FLAT_PIXELS,
+        ..NearTiles::default()
+    };
     for (pixels, tile, n_cells) in candidates {
-        if n_cells > n_left || chosen.len() == MAX_NEAR_TILES {
-            floor_pixels = pixels;
+        if n_cells > n_left || near.tiles.len() == MAX_NEAR_TILES {
+            near.flat_pixels = pixels;
             break;
         }
         n_left -= n_cells;
-        chosen.push((pixels, tile, n_cells as u32));
+        near.tiles.push(tile);
+        near.n_cells.push(n_cells as u32);
     }
-    let full_pixels = floor_pixels * RISEN_PIXELS / FLAT_PIXELS;
-    chosen
-        .into_iter()
-        .map(|(pixels, tile, n_cells)| {
-            let share = ((pixels - floor_pixels) / (full_pixels - floor_pixels)).clamp(0.0, 1.0);
-            let rise = share * share * (3.0 - 2.0 * share);
-            (NearTile { rise, ..tile }, n_cells)
-        })
-        .collect()
+    near.risen_pixels = near.flat_pixels * RISEN_PIXELS / FLAT_PIXELS;
+    near
 }
 
-fn tile(block: u32, lane: usize) -> NearTile {
-    NearTile {
-        block,
-        lane: lane as u32,
-        ..NearTile::default()
+/// Calls `visit` with every tile in view whose cells are more than `min_pixels` wide at their
+/// nearest: the block's index, the lane, and how wide they are.
+pub(super) fn tiles_in_view(
+    layout: &ModelLayout,
+    eye: &Eye,
+    min_pixels: f32,
+    mut visit: impl FnMut(usize, usize, f32),
+) {
+    for (index, block) in layout.blocks.iter().enumerate() {
+        let is_near = layout
+            .hook_rect(block.hook)
+            .and_then(|rect| eye.cell_pixels(rect, block.cell_size))
+            .is_some_and(|pixels| pixels > min_pixels);
+        if !is_near {
+            continue;
+        }
+        let lanes = eye.lanes(
+            block.cell_size,
+            min_pixels,
+            layout.lane_pitch,
+            layout.n_lanes,
+        );
+        for lane in lanes {
+            let rect = layout.tile_rect(block, lane);
+            if let Some(pixels) = eye.cell_pixels(rect, block.cell_size)
+                && pixels > min_pixels
+            {
+                visit(index, lane, pixels);
+            }
+        }
+    }
+}
+
+/// A matrix on the ground: one head's attention, or a weight field.
+pub(super) struct GroundField {
+    /// Its place among all: squares of attention first, then weights.
+    pub(super) index: usize,
+    /// The head's band and number, or the weight field's index.
+    pub(super) what: FieldOf,
+    /// Its ground.
+    pub(super) rect: GroundRect,
+    /// Cells along -Z.
+    pub(super) n_rows: usize,
+    /// Cells along X.
+    pub(super) n_cols: usize,
+}
+
+/// Which matrix it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FieldOf {
+    /// Band and head.
+    Square(usize, usize),
+    /// Index among the layout's weight fields.
+    Weight(usize),
+}
+
+/// Rows and columns of a field.
+pub(super) struct Part {
+    pub(super) first_row: usize,
+    pub(super) first_col: usize,
+    pub(super) n_rows: usize,
+    pub(super) n_cols: usize,
+}
+
+impl GroundField {
+    /// The shorter edge of a cell, in units.
+    pub(super) fn cell_size(&self) -> f32 {
+        let size = self.rect.size / Vec2::new(self.n_cols as f32, self.n_rows as f32);
+        size.min_element()
+    }
+
+    /// The cells around where the camera looks, at most `edge` along each side.
+    fn part_near(&self, eye: &Eye, edge: usize) -> Option<Part> {
+        let point = eye.focus_on(&self.rect);
+        let place = |share: f32, n: usize| (share.clamp(0.0, 1.0) * n as f32) as usize;
+        let row = place(
+            (self.rect.near_left.y - point.y) / self.rect.size.y,
+            self.n_rows,
+        );
+        let col = place(
+            (point.x - self.rect.near_left.x) / self.rect.size.x,
+            self.n_cols,
+        );
+        let part = |at: usize, n: usize, edge: usize| {
+            let len = n.min(edge);
+            // Steps of a sixteenth, so that not every move of the camera changes the part.
+            let step = (edge / 16).max(1);
+            let first = at.saturating_sub(len / 2) / step * step;
+            (first.min(n - len), len)
+        };
+        // A strip may be longer than it is wide.
+        let cols_edge = (edge * edge / self.n_rows.min(edge)).min(4096);
+        let rows_edge = (edge * edge / self.n_cols.min(edge)).min(4096);
+        let (first_row, n_rows) = part(row, self.n_rows, rows_edge);
+        let (first_col, n_cols) = part(col, self.n_cols, cols_edge);
+        (n_rows * n_cols > 0 && n_rows * n_cols <= MAX_NEAR_CELLS).then_some(Part {
+            first_row,
+            first_col,
+            n_rows,
+            n_cols,
+        })
+    }
+}
+
+/// Calls `visit` with every field in view whose cells are more than `min_pixels` wide at their
+/// nearest, and how wide they are.
+pub(super) fn fields_in_view(
+    layout: &ModelLayout,
+    eye: &Eye,
+    min_pixels: f32,
+    mut visit: impl FnMut(&GroundField, f32),
+) {
+    let mut index = 0;
+    let mut consider = |field: &GroundField| {
+        if let Some(pixels) = eye.cell_pixels(field.rect, field.cell_size())
+            && pixels > min_pixels
+        {
+            visit(field, pixels);
+        }
+    };
+    for (band_index, band) in layout.bands.iter().enumerate() {
+        let cell_size = band.square_size / layout.n_lanes as f32;
+        let is_near = eye
+            .cell_pixels(band.rect(), cell_size)
+            .is_some_and(|pixels| pixels > min_pixels);
+        if is_near {
+            for head in 0..band.n_heads {
+                consider(&GroundField {
+                    index: index + head,
+                    what: FieldOf::Square(band_index, head),
+                    rect: band.square(head),
+                    n_rows: layout.n_lanes,
+                    n_cols: layout.n_lanes,
+                });
+            }
+        }
+        index += band.n_heads;
+    }
+    for (field_index, field) in layout.fields.iter().enumerate() {
+        consider(&GroundField {
+            index: index + field_index,
+            what: FieldOf::Weight(field_index),
+            rect: field.rect,
+            n_rows: field.n_rows,
+            n_cols: field.n_cols(),
+        });
     }
 }
 
 pub(super) fn choose_near_tiles(
     layout: Res<SceneLayout>,
     settings: Res<SceneSettings>,
-    camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
+    eye: Res<Eye>,
     mut list: ResMut<DrawList>,
 ) {
-    let (Some(layout), Some((camera, transform))) = (&layout.0, camera.iter().next()) else {
+    let Some(layout) = &layout.0 else {
         return;
     };
-    let Some(size) = camera.physical_viewport_size() else {
-        return;
-    };
-    let scale = Vec2::new(
-        camera.clip_from_view().x_axis.x,
-        camera.clip_from_view().y_axis.y,
-    );
-    let corner = Vec3::new(1.0 / scale.x, 1.0 / scale.y, 1.0);
-    let eye = Eye {
-        position: transform.translation(),
-        forward: *transform.forward(),
-        cone_cos: 1.0 / corner.length(),
-        pixels_per_unit: 0.5 * size.y as f32 * scale.y,
-    };
-    let near = near_tiles(
-        layout,
-        &eye,
-        |site| settings.hidden.contains(&site),
-        settings.box_budget,
-    );
-    let (tiles, cells): (Vec<NearTile>, Vec<u32>) = near.into_iter().unzip();
-    if list.near_tiles != tiles || list.near_cells != cells {
-        list.near_tiles = tiles;
-        list.near_cells = cells;
+    let near = near_tiles(layout, &eye, settings.box_budget);
+    if list.near != near {
+        list.uniform.flat_pixels = near.flat_pixels;
+        list.uniform.risen_pixels = near.risen_pixels;
+        list.near = near;
+    }
+    if list.uniform.pixels_per_unit != eye.pixels_per_unit {
+        list.uniform.pixels_per_unit = eye.pixels_per_unit;
     }
 }
 
@@ -166,7 +248,7 @@ pub(super) fn choose_near_tiles(
 mod tests {
     use super::*;
     use crate::config::ModelConfig;
-    use crate::hook::HookPoint;
+    use crate::hook::{BlockSite, HookPoint};
 
     fn eye_at(position: Vec3, target: Vec3) -> Eye {
         Eye {
@@ -178,85 +260,109 @@ mod tests {
     }
 
     /// The tensors drawn near.
-    fn hooks_of(layout: &ModelLayout, tiles: &[(NearTile, u32)]) -> Vec<HookPoint> {
-        tiles
+    fn hooks_of(layout: &ModelLayout, near: &NearTiles) -> Vec<HookPoint> {
+        near.tiles
             .iter()
-            .map(|(tile, _)| {
-                if tile.block & BAND_BIT == 0 {
-                    layout.blocks[tile.block as usize].hook
-                } else {
-                    let band = &layout.bands[(tile.block & !BAND_BIT) as usize];
-                    HookPoint::block(band.layer, BlockSite::Pattern)
-                }
-            })
+            .filter(|tile| tile.block & FIELD_BIT == 0)
+            .map(|tile| layout.blocks[tile.block as usize].hook)
             .collect()
     }
 
-    fn layout() -> ModelLayout {
-        ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 8)
+    fn layout(n_lanes: usize) -> ModelLayout {
+        ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), n_lanes)
+    }
+
+    fn before_head(layout: &ModelLayout) -> Eye {
+        let band = layout
+            .band(HookPoint::block(2, BlockSite::Pattern))
+            .unwrap();
+        let here = band.square(3).center();
+        eye_at(here + Vec3::new(0.0, 20.0, 30.0), here)
     }
 
     #[test]
     fn from_far_above_everything_is_flat() {
-        let layout = layout();
+        let layout = layout(8);
         let center = layout.bounds().center();
         let eye = eye_at(center + Vec3::Y * 20_000.0, center);
 
-        assert!(near_tiles(&layout, &eye, |_| false, 1_000_000).is_empty());
+        assert!(near_tiles(&layout, &eye, 1_000_000).tiles.is_empty());
     }
 
     #[test]
-    fn what_one_stands_before_rises_to_its_full_height_and_what_is_behind_does_not() {
-        let layout = layout();
+    fn what_one_stands_before_rises_and_what_is_behind_does_not() {
+        let layout = layout(8);
         let here = layout
             .hook_rect(HookPoint::block(5, BlockSite::ResidPre))
             .unwrap()
             .center();
         let eye = eye_at(here + Vec3::new(0.0, 20.0, 30.0), here);
 
-        let near = near_tiles(&layout, &eye, |_| false, 1_000_000);
+        let near = near_tiles(&layout, &eye, 1_000_000);
 
-        assert_eq!(near[0].0.rise, 1.0);
         let hooks = hooks_of(&layout, &near);
         assert!(hooks.contains(&HookPoint::block(5, BlockSite::ResidPre)));
         assert!(!hooks.contains(&HookPoint::block(3, BlockSite::ResidPre)));
-        assert!(near.iter().any(|(tile, _)| tile.rise < 0.5));
+        assert_eq!(near.flat_pixels, FLAT_PIXELS);
     }
 
     #[test]
     fn the_budget_keeps_the_nearest_and_lets_the_last_sink_in() {
-        let layout = layout();
-        let here = layout.bands[2].square(3).center();
-        let eye = eye_at(here + Vec3::new(0.0, 20.0, 30.0), here);
-        let all = near_tiles(&layout, &eye, |_| false, usize::MAX);
+        let layout = layout(8);
+        let eye = before_head(&layout);
+        let all = near_tiles(&layout, &eye, usize::MAX);
         let budget = 20_000;
 
-        let some = near_tiles(&layout, &eye, |_| false, budget);
+        let some = near_tiles(&layout, &eye, budget);
 
-        let n_cells: u32 = some.iter().map(|(_, n_cells)| n_cells).sum();
+        let n_cells: u32 = some.n_cells.iter().sum();
         assert!(n_cells as usize <= budget);
-        assert!(some.len() < all.len());
-        let key = |(tile, _): &(NearTile, u32)| (tile.block, tile.lane);
+        assert!(some.tiles.len() < all.tiles.len());
+        assert_eq!(some.tiles[..], all.tiles[..some.tiles.len()]);
         assert!(
-            some.iter()
-                .map(key)
-                .eq(all.iter().take(some.len()).map(key))
+            some.flat_pixels > FLAT_PIXELS,
+            "where the budget ends, boxes are flat"
         );
-        assert!(some.last().unwrap().0.rise < 0.2);
     }
 
     #[test]
-    fn hidden_kinds_have_no_boxes() {
-        let layout = layout();
-        let here = layout.bands[2].square(3).center();
-        let eye = eye_at(here + Vec3::new(0.0, 20.0, 30.0), here);
+    fn of_a_thousand_tokens_the_heads_part_before_the_camera_rises() {
+        let layout = layout(1024);
+        let band = layout
+            .band(HookPoint::block(2, BlockSite::Pattern))
+            .unwrap();
+        let target = band.square(7).center();
+        let eye = eye_at(target + Vec3::new(0.0, 3.0, 4.0), target);
 
-        let near = near_tiles(&layout, &eye, |site| site == BlockSite::Pattern, 1_000_000);
+        let near = near_tiles(&layout, &eye, 200_000);
 
-        assert!(
-            hooks_of(&layout, &near)
-                .iter()
-                .all(|hook| hook.site() != Some(BlockSite::Pattern))
-        );
+        let part = near
+            .tiles
+            .iter()
+            .find(|tile| tile.block & FIELD_BIT != 0)
+            .unwrap();
+        assert!(part.n_cols < 1024);
+        // It holds the number in the middle of the picture.
+        assert!((part.first_row..part.first_row + part.n_cols).contains(&512));
+        assert!((part.first_col..part.first_col + part.n_cols).contains(&512));
+    }
+
+    #[test]
+    fn weights_rise_when_one_stands_before_them() {
+        let layout = layout(4);
+        let (index, field) = layout
+            .fields
+            .iter()
+            .enumerate()
+            .find(|(_, field)| field.n_rows == 768 && field.n_cols() == 3072)
+            .unwrap();
+        let target = field.rect.center();
+        let eye = eye_at(target + Vec3::new(0.0, 2.0, 2.0), target);
+        let n_squares: usize = layout.bands.iter().map(|band| band.n_heads).sum();
+
+        let near = near_tiles(&layout, &eye, 200_000);
+
+        let block = (n_squares + index) as u32 | FIELD_BIT;
+        assert!(near.tiles.iter().any(|tile| tile.block == block));
     }
 }

@@ -2,9 +2,10 @@
 
 use bevy::prelude::*;
 
-use super::{SceneLayout, SceneSettings};
+use super::SceneLayout;
 use crate::hook::{BlockSite, HookPoint};
-use crate::layout::{GroundRect, ModelLayout};
+use crate::layout::{AttentionBand, GroundRect, ModelLayout};
+use crate::weight::WeightPoint;
 
 /// A transformer block, or what lies before or after the blocks.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,15 @@ pub struct HeadPattern {
     pub head: usize,
 }
 
+/// A matrix or vector of weights; a long vocabulary has several.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeightMatrix {
+    /// The weight.
+    pub weight: WeightPoint,
+    /// The first of its entries along the field's columns.
+    pub first_column: usize,
+}
+
 /// Where an entity's cells lie, and how far they reach from its middle.
 fn placed(rect: GroundRect) -> (Transform, Visibility) {
     (
@@ -38,20 +48,27 @@ fn placed(rect: GroundRect) -> (Transform, Visibility) {
 pub(super) fn spawn_entities(
     mut commands: Commands,
     layout: Res<SceneLayout>,
-    settings: Res<SceneSettings>,
     layers: Query<Entity, With<Layer>>,
-    mut blocks: Query<(&TensorBlock, &mut Transform), Without<HeadPattern>>,
+    mut blocks: Query<(&TensorBlock, &mut Transform)>,
     mut heads: Query<(&HeadPattern, &mut Transform), Without<TensorBlock>>,
+    mut matrices: Query<
+        (&WeightMatrix, &mut Transform),
+        (Without<TensorBlock>, Without<HeadPattern>),
+    >,
 ) {
     let Some(layout) = &layout.0 else {
         return;
     };
-    let n_heads: usize = layout.bands.iter().map(|band| band.n_heads).sum();
+    let n_heads: usize = patterns(layout).map(|band| band.n_heads).sum();
     let is_same_model = blocks.iter().len() == layout.blocks.len()
         && heads.iter().len() == n_heads
+        && matrices.iter().len() == layout.fields.len()
         && blocks
             .iter()
-            .all(|(block, _)| layout.block(block.0).is_some());
+            .all(|(block, _)| layout.block(block.0).is_some())
+        && heads
+            .iter()
+            .all(|(head, _)| layout.band(head.hook()).is_some());
     if is_same_model {
         for (block, mut transform) in &mut blocks {
             if let Some(rect) = layout.hook_rect(block.0) {
@@ -59,18 +76,40 @@ pub(super) fn spawn_entities(
             }
         }
         for (pattern, mut transform) in &mut heads {
-            let square = layout.bands[pattern.layer].square(pattern.head);
-            transform.set_if_neq(placed(square).0);
+            if let Some(band) = layout.band(pattern.hook()) {
+                transform.set_if_neq(placed(band.square(pattern.head)).0);
+            }
+        }
+        for (matrix, mut transform) in &mut matrices {
+            let field = layout
+                .fields_of(matrix.weight)
+                .find(|field| field.columns.start == matrix.first_column);
+            if let Some(field) = field {
+                transform.set_if_neq(placed(field.rect).0);
+            }
         }
         return;
     }
     for layer in &layers {
         commands.entity(layer).despawn();
     }
-    spawn_model(&mut commands, layout, &settings);
+    spawn_model(&mut commands, layout);
 }
 
-fn spawn_model(commands: &mut Commands, layout: &ModelLayout, settings: &SceneSettings) {
+impl HeadPattern {
+    fn hook(self) -> HookPoint {
+        HookPoint::block(self.layer, BlockSite::Pattern)
+    }
+}
+
+fn patterns(layout: &ModelLayout) -> impl Iterator<Item = &AttentionBand> {
+    layout
+        .bands
+        .iter()
+        .filter(|band| band.hook.site() == Some(BlockSite::Pattern))
+}
+
+fn spawn_model(commands: &mut Commands, layout: &ModelLayout) {
     let layers = std::iter::once(None).chain((0..layout.layers.len()).map(Some));
     for layer in layers {
         let name = layer.map_or_else(|| "ends".to_owned(), |layer| format!("blocks.{layer}"));
@@ -87,33 +126,33 @@ fn spawn_model(commands: &mut Commands, layout: &ModelLayout, settings: &SceneSe
                     let Some(rect) = layout.hook_rect(block.hook) else {
                         continue;
                     };
-                    let (transform, mut visibility) = placed(rect);
-                    let is_hidden = block
-                        .hook
-                        .site()
-                        .is_some_and(|site| settings.hidden.contains(&site));
-                    if is_hidden {
-                        visibility = Visibility::Hidden;
-                    }
                     parent.spawn((
                         TensorBlock(block.hook),
                         Name::new(block.hook.to_string()),
-                        transform,
-                        visibility,
+                        placed(rect),
                     ));
                 }
-                let Some(band) = layer.map(|layer| &layout.bands[layer]) else {
-                    return;
-                };
-                for head in 0..band.n_heads {
-                    let hook = HookPoint::block(band.layer, BlockSite::Pattern);
+                for band in patterns(layout).filter(|band| Some(band.layer) == layer) {
+                    for head in 0..band.n_heads {
+                        parent.spawn((
+                            HeadPattern {
+                                layer: band.layer,
+                                head,
+                            },
+                            Name::new(format!("{}[{head}]", band.hook)),
+                            placed(band.square(head)),
+                        ));
+                    }
+                }
+                let fields = layout.fields.iter();
+                for field in fields.filter(|field| field.weight.layer() == layer) {
                     parent.spawn((
-                        HeadPattern {
-                            layer: band.layer,
-                            head,
+                        WeightMatrix {
+                            weight: field.weight,
+                            first_column: field.columns.start,
                         },
-                        Name::new(format!("{hook}[{head}]")),
-                        placed(band.square(head)),
+                        Name::new(field.weight.to_string()),
+                        placed(field.rect),
                     ));
                 }
             });

@@ -1,48 +1,32 @@
-//! Every value on show, as the GPU holds it, and what it comes down to.
+//! What the values on show come down to: a number for each tile, a range for each tensor.
 
-use std::mem;
 use std::ops::Range;
 
 use bevy::prelude::*;
 
-use super::gpu::NOT_FINITE;
+use super::attention::AttentionOverview;
+use super::gpu::{NOT_FINITE, Tile};
 use crate::color::{TileStats, ValueRange};
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
-use crate::layout::ModelLayout;
 use crate::trace::Activation;
 
-/// Every value on show.
-///
-/// Vector tensors lie lane by lane, `[pos][block][cell]`; attention patterns lie query by query
-/// without the future, `[query][layer][head][key <= query]`. Both only grow as tokens come.
+/// What the values on show come down to. The values themselves stay where they were recorded; those
+/// seen in detail are copied to the [`ValuePool`](super::ValuePool).
 #[derive(Resource, Debug, Default)]
-pub struct ValueBuffer {
-    vectors: Vec<f32>,
-    patterns: Vec<f32>,
-    tile_rms: Vec<f32>,
-    stats: Vec<BlockStats>,
-    lane_stride: usize,
-    n_layers: usize,
+pub struct ValueTable {
+    hooks: Vec<HookPoint>,
     n_heads: usize,
+    tiles: Vec<Tile>,
+    stats: Vec<TensorStats>,
+    attention: AttentionOverview,
     n_not_finite: usize,
-    changes: Changes,
+    tile_changes: Vec<Range<usize>>,
 }
 
-/// Parts of the [`ValueBuffer`] that changed since they were last taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Of the vector tensors.
-    pub vectors: Vec<Range<usize>>,
-    /// Of the patterns.
-    pub patterns: Vec<Range<usize>>,
-    /// Of the tiles' root mean squares.
-    pub tile_rms: Vec<Range<usize>>,
-}
-
-/// What one block's values come down to, over all lanes.
+/// What one tensor's values come down to, over all lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct BlockStats {
+pub struct TensorStats {
     /// The range of its values.
     pub range: ValueRange,
     /// The greatest root mean square of a tile.
@@ -51,14 +35,16 @@ pub struct BlockStats {
     pub max_abs: f32,
 }
 
-impl ValueBuffer {
-    /// Forgets all values and makes ready for those of `layout`'s model.
-    pub fn reset(&mut self, layout: &ModelLayout, config: &ModelConfig) {
+impl ValueTable {
+    /// Forgets all values and makes ready for those of a model of this shape; reductions of attention
+    /// take at most `max_numbers`.
+    pub fn reset(&mut self, config: &ModelConfig, max_numbers: usize) {
+        let hooks = config.hook_points();
         *self = Self {
-            stats: vec![BlockStats::default(); layout.blocks.len()],
-            lane_stride: layout.lane_stride,
-            n_layers: config.n_layers,
+            stats: vec![TensorStats::default(); hooks.len()],
+            hooks,
             n_heads: config.n_heads,
+            attention: AttentionOverview::new(2 * config.n_layers * config.n_heads, max_numbers),
             ..Self::default()
         };
     }
@@ -67,97 +53,147 @@ impl ValueBuffer {
         self.stats.is_empty()
     }
 
-    /// Makes room for `n_lanes` tokens; new room holds zeros until values come.
+    /// Hook points of a pass: as many tiles each position has.
+    pub fn n_orders(&self) -> usize {
+        self.hooks.len()
+    }
+
+    /// Makes room for `n_lanes` tokens.
     pub fn set_lanes(&mut self, n_lanes: usize) {
-        let n_layer_heads = self.n_layers * self.n_heads;
-        self.vectors.resize(n_lanes * self.lane_stride, 0.0);
-        self.tile_rms.resize(n_lanes * self.stats.len(), 0.0);
-        let n_weights = ModelLayout::pattern_offset(n_layer_heads, n_lanes, 0);
-        self.patterns.resize(n_weights, 0.0);
+        let before = self.tiles.len();
+        self.tiles
+            .resize(n_lanes * self.n_orders(), Tile::default());
+        if self.tiles.len() > before {
+            self.tile_changes.push(before..self.tiles.len());
+        }
+        self.attention.reserve(n_lanes);
+    }
+
+    /// When a pass reaches `hook`: its place among the hook points.
+    pub fn order(&self, hook: HookPoint) -> Option<usize> {
+        self.hooks.binary_search(&hook).ok()
+    }
+
+    /// The square of a head's scores or pattern among all of them.
+    pub fn square(&self, hook: HookPoint, head: usize) -> Option<usize> {
+        let layer = hook.layer()?;
+        let half = match hook.site()? {
+            BlockSite::AttnScores => 0,
+            BlockSite::Pattern => self.attention.n_squares() / 2,
+            _ => return None,
+        };
+        Some(half + layer * self.n_heads + head)
     }
 
     /// Takes in the values at `hook` of a pass that began at `first_pos`. Those of hooks that the
-    /// world does not show, and of lanes there is no room for, are passed over.
-    pub fn write(
-        &mut self,
-        layout: &ModelLayout,
-        hook: HookPoint,
-        first_pos: usize,
-        activation: &Activation,
-    ) {
-        if let HookPoint::Block {
-            layer,
-            site: BlockSite::Pattern,
-        } = hook
-        {
-            self.write_pattern(layer, first_pos, activation);
+    /// model does not have, and of lanes there is no room for, are passed over.
+    pub fn write(&mut self, hook: HookPoint, first_pos: usize, activation: &Activation) {
+        if self.square(hook, 0).is_some() {
+            self.write_attention(hook, first_pos, activation);
             return;
         }
-        let Some(block_index) = layout.blocks.iter().position(|block| block.hook == hook) else {
+        let (Some(order), Some(&n_rows)) = (self.order(hook), activation.shape().first()) else {
             return;
         };
-        let block = &layout.blocks[block_index];
-        let n_cells = block.grid.n_cells();
-        for (row_index, row) in activation.values().chunks_exact(n_cells).enumerate() {
-            let pos = first_pos + row_index;
-            let start = pos * self.lane_stride + block.value_offset;
-            let Some(cells) = self.vectors.get_mut(start..start + n_cells) else {
+        let Some(width) = activation.values().len().checked_div(n_rows) else {
+            return;
+        };
+        for (row_index, row) in activation.values().chunks_exact(width.max(1)).enumerate() {
+            let tile_index = (first_pos + row_index) * self.n_orders() + order;
+            let Some(tile) = self.tiles.get_mut(tile_index) else {
                 return;
             };
-            copy_finite(row, cells);
-            push_range(&mut self.changes.vectors, start..start + n_cells);
-            let tile = TileStats::of(row);
-            let tile_index = pos * self.stats.len() + block_index;
-            self.tile_rms[tile_index] = tile.rms;
-            push_range(&mut self.changes.tile_rms, tile_index..tile_index + 1);
-            let stats = &mut self.stats[block_index];
-            stats.range = stats.range.including(&tile);
-            stats.max_rms = stats.max_rms.max(tile.rms);
-            stats.max_abs = stats.max_abs.max(tile.max_abs);
-            self.n_not_finite += tile.n_not_finite;
+            let reduced = TileStats::of(row);
+            tile.rms = reduced.rms;
+            self.tile_changes.push(tile_index..tile_index + 1);
+            self.include(order, &reduced);
         }
     }
 
-    fn write_pattern(&mut self, layer: usize, first_pos: usize, activation: &Activation) {
-        let &[n_heads, n_query, n_key] = activation.shape() else {
+    fn include(&mut self, order: usize, tile: &TileStats) {
+        let stats = &mut self.stats[order];
+        stats.range = stats.range.including(tile);
+        stats.max_rms = stats.max_rms.max(tile.rms);
+        stats.max_abs = stats.max_abs.max(tile.max_abs);
+        self.n_not_finite += tile.n_not_finite;
+    }
+
+    fn write_attention(&mut self, hook: HookPoint, first_pos: usize, activation: &Activation) {
+        let (&[n_heads, n_query, n_key], Some(order)) = (activation.shape(), self.order(hook))
+        else {
             return;
         };
-        let n_layer_heads = self.n_layers * self.n_heads;
+        let mut finite = Vec::with_capacity(n_key);
         for query_index in 0..n_query {
             let query = first_pos + query_index;
             for head in 0..n_heads {
-                let row = (head * n_query + query_index) * n_key;
-                let weights = &activation.values()[row..row + query + 1];
-                let layer_head = layer * self.n_heads + head;
-                let start = ModelLayout::pattern_offset(n_layer_heads, query, layer_head);
-                let Some(cells) = self.patterns.get_mut(start..start + query + 1) else {
+                let Some(square) = self.square(hook, head) else {
                     return;
                 };
-                copy_finite(weights, cells);
-                self.n_not_finite += weights.iter().filter(|w| !w.is_finite()).count();
-                push_range(&mut self.changes.patterns, start..start + query + 1);
+                let row = (head * n_query + query_index) * n_key;
+                let values = &activation.values()[row..row + query + 1];
+                finite.clear();
+                finite.extend(values.iter().copied().map(finite_or_stand_in));
+                self.attention.write(square, query, &finite);
+                // Patterns span 0 to 1 whatever they are.
+                if hook.site() == Some(BlockSite::AttnScores) {
+                    self.include(order, &TileStats::of(values));
+                } else {
+                    self.n_not_finite += values.iter().filter(|w| !w.is_finite()).count();
+                }
             }
         }
     }
 
-    /// Vector tensors, `[pos][block][cell]`.
-    pub fn vectors(&self) -> &[f32] {
-        &self.vectors
+    /// What each tensor comes down to; none of a hook that the model does not have.
+    pub fn stats(&self, hook: HookPoint) -> Option<&TensorStats> {
+        self.stats.get(self.order(hook)?)
     }
 
-    /// Patterns, `[query][layer][head][key <= query]`.
-    pub fn patterns(&self) -> &[f32] {
-        &self.patterns
+    /// Root mean square of one token's tile.
+    pub fn tile_rms(&self, hook: HookPoint, pos: usize) -> Option<f32> {
+        let index = pos * self.n_orders() + self.order(hook)?;
+        self.tiles.get(index).map(|tile| tile.rms)
     }
 
-    /// Root mean square of each tile, `[pos][block]`.
-    pub fn tile_rms(&self) -> &[f32] {
-        &self.tile_rms
+    /// Tiles, `[pos][order]`.
+    pub fn tiles(&self) -> &[Tile] {
+        &self.tiles
     }
 
-    /// What each block comes down to, in the order of the layout's blocks.
-    pub fn stats(&self) -> &[BlockStats] {
-        &self.stats
+    /// Reductions of attention.
+    pub fn attention(&self) -> &AttentionOverview {
+        &self.attention
+    }
+
+    /// The reductions of attention that changed since this was last asked.
+    pub fn take_attention_changes(&mut self) -> Vec<Range<usize>> {
+        self.attention.take_changes()
+    }
+
+    pub(super) fn attention_mut(&mut self) -> &mut AttentionOverview {
+        &mut self.attention
+    }
+
+    /// Says where in the pool a tile's values are, one more than that; 0 for nowhere.
+    pub(super) fn set_slot(&mut self, pos: usize, order: usize, slot: u32) {
+        let index = pos * self.n_orders() + order;
+        if let Some(tile) = self.tiles.get_mut(index)
+            && tile.slot != slot
+        {
+            tile.slot = slot;
+            self.tile_changes.push(index..index + 1);
+        }
+    }
+
+    /// Forgets where every tile's values are.
+    pub(super) fn clear_slots(&mut self) {
+        for index in 0..self.tiles.len() {
+            if self.tiles[index].slot != 0 {
+                self.tiles[index].slot = 0;
+                self.tile_changes.push(index..index + 1);
+            }
+        }
     }
 
     /// Values that are NaN or infinite.
@@ -165,37 +201,33 @@ impl ValueBuffer {
         self.n_not_finite
     }
 
-    /// What changed since this was last asked.
-    pub fn take_changes(&mut self) -> Changes {
-        mem::take(&mut self.changes)
+    /// The tiles that changed since this was last asked, sorted and joined.
+    pub fn take_tile_changes(&mut self) -> Vec<Range<usize>> {
+        let mut changes = std::mem::take(&mut self.tile_changes);
+        changes.sort_unstable_by_key(|range| range.start);
+        let mut joined: Vec<Range<usize>> = Vec::new();
+        for range in changes {
+            match joined.last_mut() {
+                // A few bytes more are cheaper than another write.
+                Some(last) if last.end + 16 >= range.start => last.end = last.end.max(range.end),
+                _ => joined.push(range),
+            }
+        }
+        joined
     }
 }
 
-/// Copies values, with a stand-in for NaN and the infinities.
-fn copy_finite(from: &[f32], to: &mut [f32]) {
-    for (cell, value) in to.iter_mut().zip(from) {
-        *cell = if value.is_finite() {
-            *value
-        } else {
-            NOT_FINITE
-        };
-    }
-}
-
-/// Adds a range, joined to the last where they touch.
-fn push_range(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
-    match ranges.last_mut() {
-        Some(last) if last.end == range.start => last.end = range.end,
-        _ => ranges.push(range),
-    }
+/// The value, or what stands for NaN and the infinities on the GPU.
+pub(super) fn finite_or_stand_in(value: f32) -> f32 {
+    if value.is_finite() { value } else { NOT_FINITE }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tiny() -> (ModelLayout, ModelConfig) {
-        let config = ModelConfig {
+    fn tiny() -> ModelConfig {
+        ModelConfig {
             n_layers: 2,
             n_heads: 2,
             d_head: 2,
@@ -203,68 +235,47 @@ mod tests {
             d_mlp: 6,
             d_vocab: 5,
             ..ModelConfig::preset("gpt2").unwrap()
-        };
-        (ModelLayout::new(&config, 3), config)
+        }
     }
 
     #[test]
-    fn values_lie_where_the_layout_says_and_only_they_count_as_changed() {
-        let (layout, config) = tiny();
-        let mut buffer = ValueBuffer::default();
-        buffer.reset(&layout, &config);
-        buffer.set_lanes(3);
+    fn a_tile_comes_down_to_its_root_mean_square_and_only_it_counts_as_changed() {
+        let mut table = ValueTable::default();
+        table.reset(&tiny(), 1 << 20);
+        table.set_lanes(3);
+        table.take_tile_changes();
         let hook = HookPoint::block(1, BlockSite::ResidMid);
 
-        buffer.write(
-            &layout,
+        table.write(
             hook,
             1,
-            &Activation::new(vec![2, 4], vec![1., 2., 3., 4., 5., 6., 7., f32::NAN]),
+            &Activation::new(vec![2, 4], vec![2., -2., 2., -2., 5., 6., 7., f32::NAN]),
         );
 
-        let range = layout.value_range(hook).unwrap();
-        let lane = |pos: usize| {
-            let start = pos * layout.lane_stride;
-            buffer.vectors()[start + range.start..start + range.end].to_vec()
-        };
-        assert_eq!(lane(0), [0.0; 4]);
-        assert_eq!(lane(1), [1., 2., 3., 4.]);
-        assert_eq!(lane(2), [5., 6., 7., NOT_FINITE]);
-        assert_eq!(buffer.n_not_finite(), 1);
-        let changes = buffer.take_changes();
-        let n_changed: usize = changes.vectors.iter().map(Range::len).sum();
-        assert_eq!(n_changed, 8);
-        assert_eq!(buffer.take_changes(), Changes::default());
+        assert_eq!(table.tile_rms(hook, 1), Some(2.0));
+        assert_eq!(table.tile_rms(hook, 0), Some(0.0));
+        assert_eq!(table.n_not_finite(), 1);
+        assert_eq!(table.stats(hook).unwrap().max_abs, 7.0);
+        let n_changed: usize = table.take_tile_changes().iter().map(Range::len).sum();
+        assert!(
+            n_changed >= 2 && n_changed < table.tiles().len(),
+            "{n_changed}"
+        );
+        assert!(table.take_tile_changes().is_empty());
     }
 
     #[test]
-    fn a_step_appends_to_the_patterns_without_moving_what_is_there() {
-        let (layout, config) = tiny();
-        let hook = HookPoint::block(1, BlockSite::Pattern);
-        let mut buffer = ValueBuffer::default();
-        buffer.reset(&layout, &config);
-        buffer.set_lanes(1);
-        buffer.write(
-            &layout,
-            hook,
-            0,
-            &Activation::new(vec![2, 1, 1], vec![1., 1.]),
-        );
-        let before = buffer.patterns().to_vec();
+    fn scores_and_patterns_of_every_head_have_a_square_of_their_own() {
+        let mut table = ValueTable::default();
+        table.reset(&tiny(), 1 << 20);
+        let squares: std::collections::BTreeSet<usize> = (0..2)
+            .flat_map(|layer| [(layer, BlockSite::AttnScores), (layer, BlockSite::Pattern)])
+            .flat_map(|(layer, site)| [0, 1].map(|head| (HookPoint::block(layer, site), head)))
+            .filter_map(|(hook, head)| table.square(hook, head))
+            .collect();
 
-        buffer.set_lanes(2);
-        buffer.write(
-            &layout,
-            hook,
-            1,
-            &Activation::new(vec![2, 1, 2], vec![0.25, 0.75, 0.5, 0.5]),
-        );
-
-        assert_eq!(before, [0., 0., 1., 1.]);
-        assert_eq!(buffer.patterns()[..4], before);
-        assert_eq!(
-            buffer.patterns()[4..],
-            [0., 0., 0., 0., 0.25, 0.75, 0.5, 0.5]
-        );
+        assert_eq!(squares.len(), 8);
+        assert_eq!(table.attention().n_squares(), 8);
+        assert_eq!(table.square(HookPoint::Logits, 0), None);
     }
 }

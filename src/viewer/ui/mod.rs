@@ -18,7 +18,7 @@ pub use view::UiView;
 
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
-use super::scene::{SceneLayout, SceneSettings, ValueBuffer};
+use super::scene::{SceneLayout, SceneSettings, ValueTable};
 use super::viewpoint::{CameraWish, Screen};
 use crate::analysis::Candidate;
 use crate::model::SamplerSettings;
@@ -141,7 +141,7 @@ fn draw_ui(
     mut scene_settings: ResMut<SceneSettings>,
     trace: Res<ActiveTrace>,
     layout: Res<SceneLayout>,
-    values: Res<ValueBuffer>,
+    values: Res<ValueTable>,
     playback: Res<Playback>,
     playhead: Res<Playhead>,
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
@@ -186,7 +186,7 @@ fn draw_ui(
         range_mode: scene_settings.range_mode,
         hidden: &scene_settings.hidden,
         n_not_finite: values.n_not_finite(),
-        legend: view::legend(layout.as_ref().as_ref(), &values, scene_settings.range_mode),
+        legend: view::legend(layout.as_ref().as_ref(), &values, &scene_settings),
     };
     if ui_settings.has_labels
         && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())

@@ -6,11 +6,11 @@ use crate::analysis::{Candidate, top_candidates};
 use crate::color::{Colormap, RangeMode, Theme};
 use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
-use crate::layout::ModelLayout;
+use crate::layout::{Kind, ModelLayout};
 use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
-use crate::viewer::scene::{ValueBuffer, block_ranges};
+use crate::viewer::scene::{Reduction, SceneSettings, ValueTable, shown_hooks, tensor_ranges};
 
 /// How many next tokens are listed.
 const N_CANDIDATES: usize = 5;
@@ -50,7 +50,7 @@ pub struct UiView<'a> {
     /// Which values share a range.
     pub range_mode: RangeMode,
     /// Kinds left out.
-    pub hidden: &'a BTreeSet<BlockSite>,
+    pub hidden: &'a BTreeSet<Kind>,
     /// Values that are NaN or infinite.
     pub n_not_finite: usize,
     /// What the colours mean.
@@ -108,20 +108,24 @@ pub(super) fn refresh_candidates(
 /// What the colours mean, with the ranges in use.
 pub(super) fn legend(
     layout: Option<&ModelLayout>,
-    values: &ValueBuffer,
-    mode: RangeMode,
+    values: &ValueTable,
+    settings: &SceneSettings,
 ) -> Vec<LegendRow> {
     let Some(layout) = layout else {
         return Vec::new();
     };
-    let ranges = block_ranges(layout, values, mode);
-    let limits = ranges.iter().map(|(range, _)| range.limit);
+    let ranges = tensor_ranges(&shown_hooks(layout), values, settings.range_mode);
+    // Patterns have a map of their own.
+    let limits = ranges
+        .iter()
+        .filter(|(hook, _)| !hook.is_non_negative())
+        .map(|(_, range)| range.range.limit);
     let low = limits.clone().fold(f32::INFINITY, f32::min);
     let high = limits.fold(0.0, f32::max);
     let limits = if high == 0.0 {
         "limit: 99 % of the values".to_owned()
     } else {
-        let whose = match mode {
+        let whose = match settings.range_mode {
             RangeMode::PerTensor => "each tensor",
             RangeMode::PerName => "each name",
         };
@@ -131,14 +135,14 @@ pub(super) fn legend(
             number(high)
         )
     };
-    let rms = |kind: BlockSite| {
-        let stats = layout.blocks.iter().zip(&ranges);
-        stats
-            .filter(|(block, _)| block.hook.site() == Some(kind))
-            .map(|(_, (_, rms))| *rms)
-            .fold(0.0, f32::max)
+    let stream = HookPoint::block(0, BlockSite::ResidPre);
+    let stream = ranges.get(&stream).map_or(0.0, |range| range.max_rms);
+    let block = values.attention().block();
+    let reduced = match (settings.reduction, block) {
+        (_, 1) => "linear; each row sums to 1".to_owned(),
+        (Reduction::Max, _) => "linear; far: the greatest of what a pixel covers".to_owned(),
+        (Reduction::Mean, _) => "linear; far: the mean of what a pixel covers".to_owned(),
     };
-    let stream = rms(BlockSite::ResidPre);
     vec![
         LegendRow {
             title: "Values, near",
@@ -147,13 +151,13 @@ pub(super) fn legend(
             note: limits,
         },
         LegendRow {
-            title: "Attention weights",
+            title: "Attention weights, probabilities",
             map: Colormap::Sequential,
             ticks: ["0".to_owned(), "0.5".to_owned(), "1".to_owned()],
-            note: "linear; each row sums to 1".to_owned(),
+            note: reduced,
         },
         LegendRow {
-            title: "Tiles, far: root mean square",
+            title: "Far: root mean square",
             map: Colormap::Magnitude,
             ticks: [
                 "0".to_owned(),
@@ -164,7 +168,7 @@ pub(super) fn legend(
                     format!("{} (stream)", number(stream))
                 },
             ],
-            note: "linear; greatest of each name".to_owned(),
+            note: "linear; greatest of each name; scores: greatest magnitude".to_owned(),
         },
     ]
 }

@@ -1,0 +1,365 @@
+//! Tests of the layout.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::hook::BlockSite;
+use crate::weight::WeightSite;
+
+fn config(n_layers: usize, n_heads: usize, d_head: usize, d_mlp: usize) -> ModelConfig {
+    ModelConfig {
+        n_layers,
+        n_heads,
+        d_head,
+        d_model: n_heads * d_head,
+        d_mlp,
+        d_vocab: 97,
+        ..ModelConfig::preset("gpt2").unwrap()
+    }
+}
+
+#[test]
+fn gpt2_medium_with_12_tokens_has_the_proportions_of_the_plan() {
+    let config = ModelConfig::preset("gpt2-medium").unwrap();
+
+    let layout = ModelLayout::new(&config, 12);
+
+    assert_eq!(layout.tile_size, Vec2::splat(32.0));
+    assert_eq!(layout.lane_pitch, 40.0);
+    assert!(
+        (440.0..520.0).contains(&layout.width()),
+        "{}",
+        layout.width()
+    );
+    assert!(
+        (5000.0..9500.0).contains(&-layout.exit_z),
+        "{}",
+        layout.exit_z
+    );
+    assert_eq!(layout.layers.len(), 24);
+    let patterns = layout
+        .bands
+        .iter()
+        .filter(|band| band.hook.site() == Some(BlockSite::Pattern));
+    let n_heads: usize = patterns.map(|band| band.n_heads).sum();
+    assert_eq!(n_heads, 384);
+    let n_neurons: usize = layout
+        .blocks
+        .iter()
+        .filter(|block| block.hook.site() == Some(BlockSite::MlpPost))
+        .map(|block| block.grid.n_cells())
+        .sum();
+    assert_eq!(n_neurons, 98_304);
+}
+
+#[test]
+fn neuron_tiles_are_as_large_as_stream_tiles_with_cells_of_half_the_size() {
+    let layout = ModelLayout::new(&ModelConfig::preset("gpt2-medium").unwrap(), 2);
+
+    let post = layout
+        .block(HookPoint::block(3, BlockSite::MlpPost))
+        .unwrap();
+
+    assert_eq!(post.size(), layout.tile_size);
+    assert_eq!(post.cell_size, 0.5);
+}
+
+#[test]
+fn a_dimension_is_at_the_same_place_of_every_stream_tile() {
+    let layout = ModelLayout::new(&config(3, 4, 8, 64), 2);
+    let place = |layer, site| {
+        let hook = HookPoint::block(layer, site);
+        let cell = CellId {
+            hook,
+            pos: 1,
+            head: 0,
+            index: 13,
+        };
+        let tile = layout.tile_rect(layout.block(hook).unwrap(), 1).near_left;
+        layout.cell_rect(cell).unwrap().near_left - tile
+    };
+
+    let first = place(0, BlockSite::ResidPre);
+
+    assert!(place(2, BlockSite::ResidPost).abs_diff_eq(first, 1e-3));
+    assert!(place(1, BlockSite::ResidMid).abs_diff_eq(first, 1e-3));
+}
+
+#[test]
+fn nothing_overlaps() {
+    let layout = ModelLayout::new(&config(2, 3, 10, 70), 3);
+    let mut rects: Vec<GroundRect> = Vec::new();
+    for block in &layout.blocks {
+        rects.extend((0..3).map(|pos| layout.tile_rect(block, pos)));
+    }
+    for band in &layout.bands {
+        rects.extend((0..band.n_heads).map(|head| band.square(head)));
+    }
+    rects.extend(layout.fields.iter().map(|field| field.rect));
+    let skyline = layout.skyline.as_ref().unwrap();
+    for rank in 0..skyline.n_ranks {
+        rects.extend((0..3).map(|pos| skyline.bar(pos, rank)));
+    }
+
+    for (index, a) in rects.iter().enumerate() {
+        for b in &rects[index + 1..] {
+            let is_apart = a.near_left.x + a.size.x <= b.near_left.x
+                || b.near_left.x + b.size.x <= a.near_left.x
+                || a.near_left.y - a.size.y >= b.near_left.y
+                || b.near_left.y - b.size.y >= a.near_left.y;
+            assert!(is_apart, "{a:?} {b:?}");
+        }
+    }
+}
+
+#[test]
+fn blocks_lie_further_along_the_later_a_pass_reaches_them() {
+    let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 4);
+
+    assert!(layout.blocks.is_sorted_by(|a, b| a.order < b.order));
+    assert!(layout.blocks.is_sorted_by(|a, b| a.origin.y >= b.origin.y));
+    for band in &layout.bands {
+        let z = layout
+            .block(HookPoint::block(band.layer, BlockSite::Z))
+            .unwrap();
+        assert!(band.z - band.square_size > z.origin.y);
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_cell_at_a_cells_centre_is_that_cell(
+        n_heads in 1usize..7, d_head in 1usize..20, d_mlp in 1usize..200,
+        n_lanes in 1usize..9, seed in 0usize..1_000_000,
+    ) {
+        let layout = ModelLayout::new(&config(2, n_heads, d_head, d_mlp), n_lanes);
+        let pos = seed % n_lanes;
+        let mut cells: Vec<CellId> = layout
+            .blocks
+            .iter()
+            .map(|block| {
+                let cell = seed % block.grid.n_cells();
+                let (head, index) = block.grid.head_and_index(cell);
+                CellId { hook: block.hook, pos, head, index }
+            })
+            .collect();
+        cells.push(CellId {
+            hook: HookPoint::block(1, BlockSite::Pattern),
+            pos,
+            head: seed % n_heads,
+            index: seed % (pos + 1),
+        });
+        for cell in cells {
+            let center = layout.cell_rect(cell).unwrap().center();
+            prop_assert_eq!(layout.cell_at(center.x, center.z), Some(cell));
+        }
+    }
+}
+
+#[test]
+fn every_weight_has_a_place_and_every_number_of_it_too() {
+    let config = config(2, 3, 10, 70);
+    let layout = ModelLayout::new(&config, 3);
+
+    for weight in config.weight_points() {
+        let (rows, columns) = config.weight_slice(weight).shape();
+        let n_cells: usize = layout
+            .fields_of(weight)
+            .map(|field| field.n_rows * field.n_cols())
+            .sum();
+        assert_eq!(n_cells, rows * columns, "{weight}");
+        for cell in [(0, 0), (rows - 1, columns - 1), (rows / 2, columns / 3)] {
+            let cell = Cell::Weight(WeightCell {
+                weight,
+                row: cell.0,
+                column: cell.1,
+            });
+            let center = layout.ground_of(cell).unwrap().center();
+            assert_eq!(layout.number_at(center.x, center.z), Some(cell));
+        }
+    }
+}
+
+#[test]
+fn a_long_vocabulary_has_several_fields_and_the_same_token_one_place() {
+    let config = ModelConfig::preset("gpt2").unwrap();
+    let layout = ModelLayout::new(&config, 3);
+
+    let n_tokens: usize = layout
+        .fields_of(WeightPoint::Embed)
+        .map(WeightField::n_cols)
+        .sum();
+
+    assert_eq!(n_tokens, 50_257);
+    assert!(layout.fields_of(WeightPoint::Embed).count() > 10);
+    for field in layout.fields_of(WeightPoint::Unembed) {
+        assert_eq!(field.n_rows, 768, "the stream along the depth");
+    }
+}
+
+#[test]
+fn a_neurons_weights_in_and_out_are_at_the_same_place_along_x() {
+    let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 3);
+    let x = |site, row, column| {
+        let weight = WeightPoint::block(4, site);
+        let cell = WeightCell {
+            weight,
+            row,
+            column,
+        };
+        layout.ground_of(Cell::Weight(cell)).unwrap().center().x
+    };
+
+    let (reads, writes) = (
+        x(WeightSite::MlpIn, 5, 1234),
+        x(WeightSite::MlpOut, 1234, 7),
+    );
+
+    assert!((reads - writes).abs() < 0.02, "{reads} {writes}");
+}
+
+#[test]
+fn hidden_kinds_are_gone_and_the_map_closes_up() {
+    let config = config(3, 4, 8, 64);
+    let whole = ModelLayout::new(&config, 5);
+    let hidden = BTreeSet::from([
+        Kind::Site(BlockSite::AttnScores),
+        Kind::Site(BlockSite::MlpPost),
+        Kind::Weights,
+        Kind::Skyline,
+    ]);
+
+    let rest = ModelLayout::without(&config, 5, &hidden);
+
+    assert!(rest.exit_z > whole.exit_z);
+    assert!(rest.fields.is_empty() && rest.skyline.is_none());
+    for layer in 0..3 {
+        let at = |site| HookPoint::block(layer, site);
+        assert!(rest.hook_rect(at(BlockSite::AttnScores)).is_none());
+        assert!(rest.hook_rect(at(BlockSite::MlpPost)).is_none());
+        assert!(rest.hook_rect(at(BlockSite::Pattern)).is_some());
+        assert_eq!(
+            rest.block(at(BlockSite::ResidPost)).unwrap().order,
+            whole.block(at(BlockSite::ResidPost)).unwrap().order,
+            "when a pass reaches it does not depend on what is shown"
+        );
+    }
+}
+
+#[test]
+fn everything_can_be_hidden() {
+    let config = config(2, 2, 4, 16);
+    let mut hidden: BTreeSet<Kind> = BlockSite::ALL.into_iter().map(Kind::Site).collect();
+    hidden.extend([
+        Kind::Embeddings,
+        Kind::FinalNorm,
+        Kind::Logits,
+        Kind::Skyline,
+        Kind::Weights,
+    ]);
+
+    let layout = ModelLayout::without(&config, 3, &hidden);
+
+    assert!(layout.blocks.is_empty() && layout.bands.is_empty());
+    assert_eq!(layout.layers.len(), 2);
+    assert!(layout.exit_z < 0.0);
+}
+
+/// A camera that looks at `target` from around it.
+fn eye_around(target: Vec3, turn: f32, pitch: f32, distance: f32) -> Vec3 {
+    let flat = Vec3::new(
+        turn.sin() * pitch.cos(),
+        pitch.sin(),
+        turn.cos() * pitch.cos(),
+    );
+    target + distance * flat
+}
+
+proptest! {
+    /// Projecting a cell's centre and picking there is the same as sending a ray from the camera
+    /// through that centre.
+    #[test]
+    fn picking_at_a_cells_centre_returns_that_cell_or_one_that_hides_it(
+        n_heads in 1usize..5, d_head in 1usize..12, d_mlp in 1usize..90,
+        n_lanes in 1usize..7, seed in 0usize..1_000_000,
+        turn in 0.0f32..6.2, pitch in 0.08f32..1.55, distance in 0.5f32..400.0,
+        heights in 0.0f32..6.0,
+    ) {
+        let config = config(2, n_heads, d_head, d_mlp);
+        let layout = ModelLayout::new(&config, n_lanes);
+        let pos = seed % n_lanes;
+        let mut cells: Vec<Cell> = layout
+            .blocks
+            .iter()
+            .map(|block| {
+                let cell = seed % block.grid.n_cells();
+                let (head, index) = block.grid.head_and_index(cell);
+                Cell::Value(CellId { hook: block.hook, pos, head, index })
+            })
+            .collect();
+        cells.extend(layout.bands.iter().map(|band| Cell::Value(CellId {
+            hook: band.hook,
+            pos,
+            head: seed % n_heads,
+            index: seed % (pos + 1),
+        })));
+        cells.extend(layout.fields.iter().map(|field| {
+            let place = (seed % field.n_rows, seed % field.n_cols());
+            Cell::Weight(field.cell(place.0, place.1).unwrap())
+        }));
+        // Heights that differ from cell to cell, zero for a third of them.
+        let height_of = |cell: CellId| {
+            let mixed = (cell.index * 7 + cell.head * 13 + cell.pos * 5) % 9;
+            heights * (mixed as f32 / 6.0 - 0.5).max(0.0)
+        };
+        for cell in cells {
+            let rect = layout.ground_of(cell).unwrap();
+            let height = match cell {
+                Cell::Value(id) => height_of(id),
+                Cell::Weight(_) => 0.0,
+            };
+            let center = rect.center() + height * Vec3::Y;
+            let origin = eye_around(center, turn, pitch, distance);
+            let ray = Ray { origin, direction: center - origin };
+
+            // On bare ground nothing hides anything.
+            let flat = Ray { direction: rect.center() - origin, origin };
+            let hit = layout.pick(&flat, &|_| 0.0, 0.0, f32::MAX).unwrap();
+            prop_assert_eq!(hit.cell, cell);
+
+            let hit = layout.pick(&ray, &height_of, 10.0, f32::MAX).unwrap();
+            prop_assert!(
+                hit.cell == cell || hit.distance < 1.0,
+                "{:?} at {} instead of {:?}", hit.cell, hit.distance, cell
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tower_in_front_is_met_before_the_cell_behind_it() {
+    let layout = ModelLayout::new(&config(1, 2, 8, 64), 1);
+    let hook = HookPoint::block(0, BlockSite::ResidPre);
+    let cell = |index| CellId {
+        hook,
+        pos: 0,
+        head: 0,
+        index,
+    };
+    let (tower, behind) = (cell(1), cell(1 + layout.block(hook).unwrap().grid.cols()));
+    let target = layout.cell_rect(behind).unwrap().center();
+    let origin = target + Vec3::new(0.0, 2.0, 4.0);
+    let ray = Ray {
+        origin,
+        direction: target - origin,
+    };
+    let height_of = |cell| if cell == tower { 3.0 } else { 0.0 };
+
+    let hit = layout.pick(&ray, &height_of, 3.0, f32::MAX).unwrap();
+    let without = layout.pick(&ray, &|_| 0.0, 3.0, f32::MAX).unwrap();
+
+    assert_eq!(hit.cell, Cell::Value(tower));
+    assert_eq!(without.cell, Cell::Value(behind));
+}

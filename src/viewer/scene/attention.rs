@@ -1,0 +1,492 @@
+//! Exact reductions of attention: for every head the greatest and the mean magnitude of ever larger
+//! squares of query and key.
+
+use std::ops::Range;
+
+use super::gpu::NOT_FINITE;
+
+/// Cells along an edge of the finest reduction that is kept.
+const MAX_GRID: usize = 64;
+
+/// What many attention values come down to, seen from afar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Reduction {
+    /// The greatest magnitude.
+    #[default]
+    Max,
+    /// The mean magnitude.
+    Mean,
+}
+
+/// Reductions of the attention of every head, `[level][row][square][column]`; a square is one head's
+/// scores or pattern.
+///
+/// At level 0 a cell stands for `block` by `block` numbers; where `block` is 1 it is the number
+/// itself, sign and all. Each further level halves both edges. The future is left out: a mean is
+/// over the keys up to the query.
+#[derive(Clone, Debug, Default)]
+pub struct AttentionOverview {
+    n_squares: usize,
+    max_grid: usize,
+    grid: usize,
+    block: usize,
+    max: Vec<f32>,
+    sum: Vec<f32>,
+    changes: Vec<Range<usize>>,
+}
+
+impl AttentionOverview {
+    /// An empty one for so many squares, that holds at most `max_numbers`.
+    pub fn new(n_squares: usize, max_numbers: usize) -> Self {
+        let mut max_grid = MAX_GRID;
+        while max_grid > 1 && Self::len(n_squares, max_grid) > max_numbers {
+            max_grid /= 2;
+        }
+        Self {
+            n_squares,
+            max_grid,
+            grid: 0,
+            block: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Squares.
+    pub fn n_squares(&self) -> usize {
+        self.n_squares
+    }
+
+    /// Cells along an edge at level 0.
+    pub fn grid(&self) -> usize {
+        self.grid
+    }
+
+    /// Numbers along an edge of a cell at level 0.
+    pub fn block(&self) -> usize {
+        self.block
+    }
+
+    /// Makes room for `n` positions.
+    pub fn reserve(&mut self, n: usize) {
+        while self.grid * self.block < n {
+            if self.grid < self.max_grid {
+                self.widen((2 * self.grid).clamp(4.min(self.max_grid), self.max_grid));
+            } else {
+                self.coarsen();
+            }
+        }
+    }
+
+    fn len(n_squares: usize, grid: usize) -> usize {
+        let mut len = 0;
+        let mut edge = grid;
+        while edge > 0 {
+            len += edge * edge * n_squares;
+            edge /= 2;
+        }
+        len
+    }
+
+    fn level_start(&self, level: usize) -> usize {
+        Self::len(self.n_squares, self.grid) - Self::len(self.n_squares, self.grid >> level)
+    }
+
+    fn index(&self, level: usize, row: usize, square: usize, column: usize) -> usize {
+        let edge = self.grid >> level;
+        self.level_start(level) + (row * self.n_squares + square) * edge + column
+    }
+
+    /// More cells of the same size.
+    fn widen(&mut self, grid: usize) {
+        let mut wide = Self {
+            n_squares: self.n_squares,
+            max_grid: self.max_grid,
+            grid,
+            block: self.block,
+            max: vec![0.0; Self::len(self.n_squares, grid)],
+            sum: vec![0.0; Self::len(self.n_squares, grid)],
+            changes: Vec::new(),
+        };
+        let mut edge = self.grid;
+        for level in 0.. {
+            if edge == 0 {
+                break;
+            }
+            for row in 0..edge {
+                for square in 0..self.n_squares {
+                    let from = self.index(level, row, square, 0);
+                    let to = wide.index(level, row, square, 0);
+                    wide.max[to..to + edge].copy_from_slice(&self.max[from..from + edge]);
+                    wide.sum[to..to + edge].copy_from_slice(&self.sum[from..from + edge]);
+                }
+            }
+            edge /= 2;
+        }
+        // The coarse levels that the narrow one lacked.
+        for square in 0..self.n_squares {
+            for row in (0..self.grid).step_by(2) {
+                wide.fold_up(square, row);
+            }
+        }
+        wide.changes = vec![0..wide.max.len()];
+        *self = wide;
+    }
+
+    /// As many cells of twice the edge.
+    fn coarsen(&mut self) {
+        let mut coarse = Self {
+            n_squares: self.n_squares,
+            max_grid: self.max_grid,
+            grid: self.grid,
+            block: 2 * self.block,
+            max: vec![0.0; self.max.len()],
+            sum: vec![0.0; self.sum.len()],
+            changes: Vec::new(),
+        };
+        let half = self.grid / 2;
+        for row in 0..half {
+            for square in 0..self.n_squares {
+                let from = self.index(1, row, square, 0);
+                let to = coarse.index(0, row, square, 0);
+                coarse.max[to..to + half].copy_from_slice(&self.max[from..from + half]);
+                coarse.sum[to..to + half].copy_from_slice(&self.sum[from..from + half]);
+            }
+        }
+        for square in 0..self.n_squares {
+            for row in (0..half).step_by(2) {
+                coarse.fold_up(square, row);
+            }
+        }
+        coarse.changes = vec![0..coarse.max.len()];
+        *self = coarse;
+    }
+
+    /// Takes in how one query of a square attends to the keys up to it: `values[key]`, stand-ins in
+    /// place of what is not finite.
+    pub fn write(&mut self, square: usize, query: usize, values: &[f32]) {
+        self.reserve(query + 1);
+        let row = query / self.block;
+        let is_first = query.is_multiple_of(self.block);
+        for (column, part) in values.chunks(self.block).enumerate() {
+            let at = self.index(0, row, square, column);
+            if self.block == 1 {
+                self.max[at] = part[0];
+                self.sum[at] = magnitude(part[0]);
+                continue;
+            }
+            let top = part.iter().copied().map(magnitude).fold(0.0, f32::max);
+            let sum: f32 = part.iter().copied().map(magnitude).sum();
+            if is_first {
+                (self.max[at], self.sum[at]) = (top, sum);
+            } else {
+                self.max[at] = self.max[at].max(top);
+                self.sum[at] += sum;
+            }
+        }
+        self.fold_up(square, row);
+        self.note(square, row);
+    }
+
+    /// Recomputes what lies above a row of level 0.
+    fn fold_up(&mut self, square: usize, mut row: usize) {
+        let mut level = 1;
+        while self.grid >> level > 0 {
+            row /= 2;
+            let edge = self.grid >> level;
+            for column in 0..edge {
+                let (mut max, mut sum) = (0.0f32, 0.0);
+                for (down, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                    let from = self.index(level - 1, 2 * row + down, square, 2 * column + right);
+                    max = max.max(magnitude(self.max[from]));
+                    sum += self.sum[from];
+                }
+                let to = self.index(level, row, square, column);
+                (self.max[to], self.sum[to]) = (max, sum);
+            }
+            level += 1;
+        }
+    }
+
+    /// Notes that a row of a square changed, at every level.
+    fn note(&mut self, square: usize, mut row: usize) {
+        let mut level = 0;
+        while self.grid >> level > 0 {
+            let edge = self.grid >> level;
+            let start = self.index(level, row, square, 0);
+            self.changes.push(start..start + edge);
+            row /= 2;
+            level += 1;
+        }
+    }
+
+    /// What changed since this was last asked, sorted and joined.
+    pub fn take_changes(&mut self) -> Vec<Range<usize>> {
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.sort_unstable_by_key(|range| range.start);
+        let mut joined: Vec<Range<usize>> = Vec::new();
+        for range in changes {
+            match joined.last_mut() {
+                Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+                _ => joined.push(range),
+            }
+        }
+        joined
+    }
+
+    /// Says that everything changed, as after another choice of reduction.
+    pub fn touch(&mut self) {
+        self.changes = vec![0..self.max.len()];
+    }
+
+    /// Numbers in all.
+    pub fn n_values(&self) -> usize {
+        self.max.len()
+    }
+
+    /// The numbers of `range`, reduced so.
+    pub fn values(&self, range: Range<usize>, reduction: Reduction) -> Vec<f32> {
+        match reduction {
+            Reduction::Max => self.max[range].to_vec(),
+            Reduction::Mean => range.map(|index| self.mean(index)).collect(),
+        }
+    }
+
+    /// The greatest magnitude of a square.
+    pub fn max_of(&self, square: usize) -> f32 {
+        if self.grid == 0 {
+            return 0.0;
+        }
+        let top = self.grid.ilog2() as usize;
+        magnitude(self.max[self.index(top, 0, square, 0)])
+    }
+
+    fn mean(&self, index: usize) -> f32 {
+        let (level, row, column) = self.place(index);
+        if level == 0 && self.block == 1 {
+            return self.max[index];
+        }
+        let edge = self.block << level;
+        let count = causal_count(row * edge, column * edge, edge);
+        if count == 0 {
+            0.0
+        } else {
+            self.sum[index] / count as f32
+        }
+    }
+
+    fn place(&self, index: usize) -> (usize, usize, usize) {
+        let (mut level, mut start) = (0, 0);
+        loop {
+            let edge = self.grid >> level;
+            let len = edge * edge * self.n_squares;
+            if index < start + len {
+                let within = index - start;
+                return (level, within / (edge * self.n_squares), within % edge);
+            }
+            start += len;
+            level += 1;
+        }
+    }
+}
+
+/// Its magnitude; the stand-in stays what it is.
+fn magnitude(value: f32) -> f32 {
+    if value >= NOT_FINITE {
+        NOT_FINITE
+    } else {
+        value.abs()
+    }
+}
+
+/// Pairs of query and key with the key not after the query, in the square of `edge` that begins at
+/// `(query, key)`.
+fn causal_count(query: usize, key: usize, edge: usize) -> usize {
+    (query..query + edge)
+        .map(|query| (query + 1).saturating_sub(key).min(edge))
+        .sum()
+}
+
+/// One head's attention at `level`: row by row, `stride` numbers each, the rows from `first_row`
+/// on. A cell stands for `2^level` by `2^level` numbers; level 0 is the numbers themselves.
+pub(super) fn reduce_square<'a>(
+    row_of: impl Fn(usize) -> Option<&'a [f32]>,
+    n: usize,
+    level: u32,
+    first_row: usize,
+    stride: usize,
+    reduction: Reduction,
+) -> Vec<f32> {
+    let block = 1usize << level;
+    let n_rows = n.div_ceil(block);
+    let mut cells = vec![0.0; (n_rows - first_row.min(n_rows)) * stride];
+    for (row, cells) in (first_row..n_rows).zip(cells.chunks_exact_mut(stride)) {
+        for query in row * block..((row + 1) * block).min(n) {
+            let Some(values) = row_of(query) else {
+                continue;
+            };
+            if level == 0 {
+                for (cell, value) in cells.iter_mut().zip(values) {
+                    *cell = if value.is_finite() {
+                        *value
+                    } else {
+                        NOT_FINITE
+                    };
+                }
+                continue;
+            }
+            for (cell, part) in cells.iter_mut().zip(values.chunks(block)) {
+                for value in part {
+                    let value = if value.is_finite() {
+                        value.abs()
+                    } else {
+                        NOT_FINITE
+                    };
+                    match reduction {
+                        Reduction::Max => *cell = cell.max(value),
+                        Reduction::Mean => *cell += value,
+                    }
+                }
+            }
+        }
+        if level > 0 && reduction == Reduction::Mean {
+            for (column, cell) in cells.iter_mut().enumerate() {
+                let count = causal_count(row * block, column * block, block);
+                *cell /= count.max(1) as f32;
+            }
+        }
+    }
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value for each query and key, of either sign.
+    fn value(square: usize, query: usize, key: usize) -> f32 {
+        let mixed = (query * 31 + key * 17 + square * 7) % 97;
+        mixed as f32 / 48.0 - 1.0
+    }
+
+    fn filled(n_squares: usize, n: usize) -> AttentionOverview {
+        let mut overview = AttentionOverview::new(n_squares, usize::MAX);
+        for query in 0..n {
+            for square in 0..n_squares {
+                let row: Vec<f32> = (0..=query).map(|key| value(square, query, key)).collect();
+                overview.write(square, query, &row);
+            }
+        }
+        overview
+    }
+
+    /// Max and mean magnitude over a block of a square, straight from the values.
+    fn expected(square: usize, n: usize, row: usize, column: usize, edge: usize) -> (f32, f32) {
+        let mut values = Vec::new();
+        for query in row * edge..((row + 1) * edge).min(n) {
+            for key in column * edge..((column + 1) * edge).min(query + 1) {
+                values.push(value(square, query, key).abs());
+            }
+        }
+        let max = values.iter().copied().fold(0.0, f32::max);
+        // Blocks that the text has not filled are divided by what a full one holds.
+        let count = causal_count(row * edge, column * edge, edge).max(1);
+        (max, values.iter().sum::<f32>() / count as f32)
+    }
+
+    #[test]
+    fn every_level_is_exact_however_long_the_text_has_grown() {
+        for n in [1, 3, 64, 65, 150, 300] {
+            let overview = filled(3, n);
+            let block = overview.block();
+            assert_eq!(block, n.div_ceil(64).next_power_of_two());
+            let max = overview.values(0..overview.n_values(), Reduction::Max);
+            let mean = overview.values(0..overview.n_values(), Reduction::Mean);
+            let mut level = 0;
+            while overview.grid() >> level > 0 {
+                let edge = block << level;
+                for row in 0..overview.grid() >> level {
+                    for column in 0..overview.grid() >> level {
+                        let at = overview.index(level, row, 1, column);
+                        let (top, average) = expected(1, n, row, column, edge);
+                        assert!(
+                            (max[at].abs() - top).abs() < 1e-6,
+                            "{n} {level} {row} {column}"
+                        );
+                        if edge > 1 {
+                            assert!(
+                                (mean[at] - average).abs() < 1e-5,
+                                "{n} {level} {row} {column}"
+                            );
+                        }
+                    }
+                }
+                level += 1;
+            }
+        }
+    }
+
+    #[test]
+    fn single_numbers_keep_their_sign() {
+        let overview = filled(2, 9);
+
+        let at = overview.index(0, 7, 1, 4);
+
+        assert_eq!(overview.max[at], value(1, 7, 4));
+    }
+
+    #[test]
+    fn a_small_limit_makes_coarser_cells_that_are_as_exact() {
+        let mut overview = AttentionOverview::new(2, 200);
+        for query in 0..40 {
+            let row: Vec<f32> = (0..=query).map(|key| value(0, query, key)).collect();
+            overview.write(0, query, &row);
+        }
+
+        assert!(overview.n_values() <= 200);
+        assert_eq!((overview.grid(), overview.block()), (8, 8));
+        let (top, _) = expected(0, 40, 3, 1, 8);
+        assert_eq!(overview.max[overview.index(0, 3, 0, 1)], top);
+    }
+
+    #[test]
+    fn a_step_changes_its_own_rows_only() {
+        let mut overview = filled(4, 20);
+        overview.take_changes();
+        let row: Vec<f32> = (0..=20).map(|key| value(0, 20, key)).collect();
+
+        for square in 0..4 {
+            overview.write(square, 20, &row);
+        }
+
+        let changes = overview.take_changes();
+        assert!(changes.len() <= 6, "one run a level: {changes:?}");
+        let n_changed: usize = changes.iter().map(Range::len).sum();
+        assert_eq!(n_changed, 4 * (32 + 16 + 8 + 4 + 2 + 1));
+    }
+
+    #[test]
+    fn a_square_seen_nearer_is_reduced_as_exactly() {
+        let n = 37;
+        let rows: Vec<Vec<f32>> = (0..n)
+            .map(|query| (0..=query).map(|key| value(2, query, key)).collect())
+            .collect();
+        for level in 0..3 {
+            let edge = 1 << level;
+            let cells = reduce_square(
+                |query| rows.get(query).map(Vec::as_slice),
+                n,
+                level,
+                0,
+                64,
+                Reduction::Max,
+            );
+            for row in 0..n.div_ceil(edge) {
+                for column in 0..=row {
+                    let seen = cells[row * 64 + column].abs();
+                    let (top, _) = expected(2, n, row, column, edge);
+                    assert!((seen - top).abs() < 1e-6, "{level} {row} {column}");
+                }
+            }
+        }
+    }
+}
