@@ -152,7 +152,13 @@ fn the_smallest_buffers_still_show_the_nearest_and_never_more_than_fits() {
     });
     draw_until(&mut offscreen, PROMPT.len());
     let hook = HookPoint::block(1, BlockSite::ResidMid);
-    offscreen.look_at_hook(hook);
+    let layout = layout(&mut offscreen);
+    offscreen.look(Pose {
+        focus: layout.tile_rect(layout.block(hook).unwrap(), 2).center(),
+        yaw: 0.0,
+        pitch: 1.2,
+        radius: 14.0,
+    });
     let picture = offscreen.picture().unwrap();
 
     let world = offscreen.world();

@@ -9,7 +9,7 @@ use bevy::winit::{UpdateMode, WinitSettings};
 
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
-use super::scene::DrawList;
+use super::scene::{DrawList, SceneLayout, ValuePool, WeightStore};
 
 /// Sets the pace of a window's frames.
 pub struct PacePlugin;
@@ -33,6 +33,9 @@ fn set_pace(
     playhead: Res<Playhead>,
     playback: Res<Playback>,
     list: Res<DrawList>,
+    layout: Res<SceneLayout>,
+    pool: Res<ValuePool>,
+    weights: Res<WeightStore>,
     mut keys: MessageReader<KeyboardInput>,
     mut clicks: MessageReader<MouseButtonInput>,
     mut motion: MessageReader<MouseMotion>,
@@ -48,7 +51,13 @@ fn set_pace(
     let has_camera_moved = *last_camera != camera;
     *last_camera = camera;
     let is_waiting = trace.model().is_none() || trace.is_computing() || playback.is_playing;
+    let n_fields = layout
+        .as_ref()
+        .as_ref()
+        .map_or(0, |layout| layout.fields.len());
     let is_moving = is_waiting
+        || pool.is_behind
+        || weights.is_reading(n_fields)
         || n_inputs > 0
         || trace.is_changed()
         || playhead.is_changed()

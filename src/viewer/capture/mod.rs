@@ -22,7 +22,7 @@ pub use png_file::{PngError, save_png};
 use super::app::{Subject, ViewerError, ViewerOptions, offscreen_app};
 use super::inference::{ActiveTrace, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
-use super::scene::SceneLayout;
+use super::scene::{SceneLayout, SceneSettings, WeightStore};
 use super::viewpoint::{CameraSettings, CameraWish, Pose, Screen, Viewpoint};
 use crate::engine::EngineUpdate;
 use crate::hook::HookPoint;
@@ -67,6 +67,11 @@ impl Offscreen {
         app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
         app.world_mut().resource_mut::<CameraSettings>().is_animated = false;
         app.insert_resource(Screen::whole(width as f32 / height as f32));
+        // A picture waits for everything that belongs in it.
+        app.world_mut().resource_mut::<WeightStore>().is_blocking = true;
+        app.world_mut()
+            .resource_mut::<SceneSettings>()
+            .upload_budget = usize::MAX;
         app.world_mut().resource_mut::<Playback>().layers_per_sec = f32::INFINITY;
         let mut image =
             Image::new_target_texture(width, height, TextureFormat::Rgba8UnormSrgb, None);

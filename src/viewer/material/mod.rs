@@ -28,8 +28,7 @@ pub struct MaterialPlugin;
 
 impl Plugin for MaterialPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<UploadMeter>()
-            .add_systems(PreStartup, read_limits);
+        app.init_resource::<UploadMeter>();
         let shaders = CellShaders::new(&mut app.world_mut().resource_mut());
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else {
             return; // No renderer: the scene is kept up to date all the same.
@@ -57,15 +56,17 @@ impl Plugin for MaterialPlugin {
                     .in_set(Core3dSystems::MainPass),
             );
     }
-}
 
-/// Asks the device how large its buffers can be.
-fn read_limits(device: Option<Res<RenderDevice>>, mut limits: ResMut<SceneLimits>) {
-    if let Some(device) = device {
-        let device_limits = device.limits();
-        let bytes = device_limits
-            .max_storage_buffer_binding_size
-            .min(device_limits.max_buffer_size);
-        limits.buffer_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    fn finish(&self, app: &mut App) {
+        // The device says how large a buffer can be.
+        if let Some(device) = app.world().get_resource::<RenderDevice>() {
+            let limits = device.limits();
+            let bytes = limits
+                .max_storage_buffer_binding_size
+                .min(limits.max_buffer_size);
+            app.insert_resource(SceneLimits {
+                buffer_bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            });
+        }
     }
 }
