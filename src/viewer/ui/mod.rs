@@ -112,7 +112,7 @@ fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>
                     n => format!("Computing {n} tokens"),
                 };
             }
-            TraceEvent::Computed { .. } => {}
+            TraceEvent::Computed { .. } | TraceEvent::LensRead { .. } | TraceEvent::LensDone => {}
             TraceEvent::PassDone => "Ready".clone_into(&mut state.status),
             TraceEvent::Paused(reason) => {
                 state.status = view::pause_text(*reason).to_owned();
