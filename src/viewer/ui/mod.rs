@@ -13,12 +13,13 @@ use bevy::prelude::*;
 use bevy_egui::input::egui_wants_any_keyboard_input;
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
+use labels::{Eye, LabelScene, Room};
 use panels::{Intent, Panels};
 pub use view::UiView;
 
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
-use super::scene::{SceneLayout, SceneSettings, ValueBuffer};
+use super::scene::{DrawList, SceneLayout, SceneSettings, ValueBuffer};
 use super::viewpoint::{CameraWish, Screen};
 use crate::analysis::Candidate;
 use crate::model::SamplerSettings;
@@ -144,6 +145,7 @@ fn draw_ui(
     values: Res<ValueBuffer>,
     playback: Res<Playback>,
     playhead: Res<Playhead>,
+    list: Res<DrawList>,
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
     mut screen: ResMut<Screen>,
     mut wishes: Wishes,
@@ -188,15 +190,6 @@ fn draw_ui(
         n_not_finite: values.n_not_finite(),
         legend: view::legend(layout.as_ref().as_ref(), &values, scene_settings.range_mode),
     };
-    if ui_settings.has_labels
-        && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
-    {
-        // The panels' points may be larger or smaller than the camera's.
-        let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
-        let scale = context.viewport_rect().width() / camera_width.max(1.0);
-        let projector = |point: Vec3| labels::project(camera, transform, point, scale);
-        labels::draw(&context, layout, &view, &projector, transform.translation());
-    }
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
@@ -206,6 +199,37 @@ fn draw_ui(
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
     screen.set_if_neq(free_screen(whole, free));
+    if ui_settings.has_labels
+        && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
+    {
+        let eye = Eye::new(
+            camera.clip_from_view(),
+            transform.affine().inverse().into(),
+            transform.translation(),
+            whole,
+        );
+        let taken = areas(&context);
+        let scene = LabelScene {
+            layout,
+            eye,
+            room: Room {
+                // Beside a lone legend there is room.
+                free: if ui_settings.has_panels { free } else { whole },
+                taken: &taken,
+            },
+            tokens: view.tokens,
+            token_text: &|token| match view.model {
+                Some(model) => model.vocab.label(token),
+                None => String::new(),
+            },
+            playhead: view.playhead,
+            n_orders: view.n_orders,
+            lens: &|layer, pos| trace.lens(layer, pos),
+            candidates: view.candidates,
+            cell: &|cell| view::cell_look(cell, &trace, layout, &list),
+        };
+        labels::draw(&context, view.theme, &scene);
+    }
     for intent in intents {
         fulfil(
             intent,
@@ -216,6 +240,19 @@ fn draw_ui(
         );
     }
     Ok(())
+}
+
+/// What windows and other floating parts cover, in points.
+fn areas(context: &egui::Context) -> Vec<egui::Rect> {
+    context.memory(|memory| {
+        let layers = memory.areas().visible_layer_ids();
+        let floating = layers
+            .into_iter()
+            .filter(|layer| layer.order == egui::Order::Middle);
+        floating
+            .filter_map(|layer| memory.area_rect(layer.id))
+            .collect()
+    })
 }
 
 /// The part of the picture that the panels leave free, as the camera counts.

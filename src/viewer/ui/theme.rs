@@ -34,6 +34,18 @@ pub fn weak_text(theme: Theme) -> Color32 {
     }
 }
 
+/// Text on a cell of this colour: whichever of dark and light stands out more.
+pub fn ink_on(rgb: Rgb) -> Color32 {
+    let [r, g, b] = rgb.map(|part| (f32::from(part) / 255.0).powf(2.2));
+    let luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    // Contrast with black passes that with white here.
+    if luminance > 0.18 {
+        Color32::from_rgb(8, 9, 12)
+    } else {
+        Color32::from_rgb(250, 251, 252)
+    }
+}
+
 /// What failed.
 pub fn failure_text(theme: Theme) -> Color32 {
     match theme {

@@ -6,11 +6,13 @@ use crate::analysis::{Candidate, top_candidates};
 use crate::color::{Colormap, RangeMode, Theme};
 use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
-use crate::layout::ModelLayout;
+use crate::layout::{CellId, ModelLayout, PatternBand};
 use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
-use crate::viewer::scene::{ValueBuffer, block_ranges};
+use crate::viewer::scene::{DrawList, ValueBuffer, block_ranges};
+
+use super::labels::CellLook;
 
 /// How many next tokens are listed.
 const N_CANDIDATES: usize = 5;
@@ -167,6 +169,49 @@ pub(super) fn legend(
             note: "linear; greatest of each name".to_owned(),
         },
     ]
+}
+
+/// The tensor whose values stand in a band.
+pub(super) fn band_hook(band: &PatternBand) -> HookPoint {
+    HookPoint::block(band.layer, BlockSite::Pattern)
+}
+
+/// A cell's exact value, and its box as the shaders draw it; none where no pass has recorded it.
+pub(super) fn cell_look(
+    cell: CellId,
+    trace: &ActiveTrace,
+    layout: &ModelLayout,
+    list: &DrawList,
+) -> Option<CellLook> {
+    let token = trace.trace()?.token(cell.pos)?;
+    let unit = list.uniform.height_unit;
+    let Some(block) = layout.block(cell.hook) else {
+        let value = *token.attention_row(cell.hook, cell.head)?.get(cell.index)?;
+        return Some(CellLook {
+            value,
+            height: 2.0 * unit * value.min(1.0),
+            color: Colormap::Sequential.color(list.theme, value),
+        });
+    };
+    let index = cell.head * block.grid.n_per_head() + cell.index;
+    let value = *token.row(cell.hook)?.get(index)?;
+    let drawn = list.blocks.iter();
+    let drawn = drawn
+        .zip(&layout.blocks)
+        .find(|(_, laid)| laid.hook == cell.hook)?
+        .0;
+    let share = value * drawn.value_scale;
+    let magnitude = share.abs().min(9.0);
+    let rise = if magnitude > 1.0 {
+        1.0 + 1.5 * magnitude.ln()
+    } else {
+        magnitude
+    };
+    Some(CellLook {
+        value,
+        height: if value.is_finite() { rise } else { 0.5 } * unit,
+        color: Colormap::Diverging.color(list.theme, 0.5 + 0.5 * share.clamp(-1.0, 1.0)),
+    })
 }
 
 /// A number for a label: three digits.

@@ -1,0 +1,154 @@
+//! What each layer's end predicts, and what stands at the exit.
+
+use glam::Vec3;
+
+use super::eye::fade;
+use super::names::{layer_ground, style, tile_points};
+use super::{Labels, Spot, Style, Tail, Tone};
+use crate::analysis::Candidate;
+use crate::hook::{BlockSite, HookPoint};
+use crate::layout::ModelLayout;
+
+const EXIT_CURRENT: Style = style(1, 13.5, Tone::Name);
+const EXIT: Style = style(5, 12.5, Tone::Name);
+const LENS: Style = style(4, 12.0, Tone::Name);
+
+/// Predictions that stand at the exit of each lane.
+pub(super) const N_SKYLINE: usize = 5;
+/// Where labels hold more than a word, in points from lane to lane.
+const ROOMY: f32 = 104.0;
+
+/// Where the exit's predictions stand in each lane, the most probable first.
+pub(super) fn skyline_places(layout: &ModelLayout) -> Vec<[Vec3; N_SKYLINE]> {
+    let tile = layout.tile_size.x;
+    (0..layout.n_lanes)
+        .map(|lane| {
+            let x = layout.lane_x(lane) + 0.5 * tile;
+            std::array::from_fn(|index| {
+                let z = layout.exit_z - (0.2 + 0.3 * index as f32) * tile;
+                Vec3::new(x, 0.0, z)
+            })
+        })
+        .collect()
+}
+
+pub(super) fn add(labels: &mut Labels<'_, '_>) {
+    let scene = labels.scene;
+    for (layer, span) in scene.layout.layers.iter().enumerate() {
+        let ground = layer_ground(scene, span);
+        if tile_points(scene, ground) > 24.0 && scene.eye.sees(ground, 0.0) {
+            add_layer(labels, layer, span.far_z);
+        }
+    }
+    add_skyline(labels);
+}
+
+/// The lens's best token at the end of a layer, in every lane that the signal has come through.
+fn add_layer(labels: &mut Labels<'_, '_>, layer: usize, far_z: f32) {
+    let scene = labels.scene;
+    let tile = scene.layout.tile_size.x;
+    let end = HookPoint::block(layer, BlockSite::ResidPost);
+    let Some(order) = scene.layout.block(end).map(|block| block.order as f32) else {
+        return;
+    };
+    for lane in 0..scene.tokens.len() {
+        let lit = scene.lit(lane, order);
+        if lit <= 0.0 {
+            continue;
+        }
+        let Some(best) = (scene.lens)(layer, lane).and_then(|top| top.first()) else {
+            continue;
+        };
+        let at = Vec3::new(scene.lane_middle(lane), 0.0, far_z - 0.08 * tile);
+        let pitch = scene.eye.length(at, at + Vec3::X * scene.layout.lane_pitch);
+        let spot = Spot::beside(at, at - Vec3::Z * 0.3 * tile);
+        let rank = ((layer as u32) << 16) | lane as u32;
+        let presence = lit * fade(40.0, 56.0, pitch);
+        // A guess steps back; what is certain stands as strong as the tokens.
+        let ink = 0.45 + 0.55 * best.probability;
+        labels.add_with_tail(LENS, rank, spot, presence, ink, || {
+            let text = format!("→ {}", (scene.token_text)(best.token));
+            (text, percent_tail(best, roominess(pitch)))
+        });
+    }
+}
+
+/// How much of a probability there is room for where lanes are `pitch` points apart.
+fn roominess(pitch: f32) -> f32 {
+    fade(ROOMY, 1.25 * ROOMY, pitch)
+}
+
+fn percent_tail(candidate: &Candidate, share: f32) -> Tail {
+    Tail {
+        text: format!("  {}", percent(candidate.probability)),
+        share,
+    }
+}
+
+/// A probability in two digits, such as `42 %` and `0.3 %`.
+fn percent(probability: f32) -> String {
+    let percent = 100.0 * probability;
+    if percent >= 9.95 {
+        format!("{percent:.0} %")
+    } else if percent >= 0.05 {
+        format!("{percent:.1} %")
+    } else {
+        "< 0.1 %".to_owned()
+    }
+}
+
+/// The most probable next tokens at the exit of each lane.
+fn add_skyline(labels: &mut Labels<'_, '_>) {
+    let scene = labels.scene;
+    let Some(last_layer) = scene.layout.layers.len().checked_sub(1) else {
+        return;
+    };
+    for (lane, places) in skyline_places(scene.layout).into_iter().enumerate() {
+        let lit = scene.lit(lane, scene.n_orders - 1.0);
+        if lit <= 0.0 {
+            continue;
+        }
+        let is_current = lane == scene.playhead.lane;
+        let of_lens = (scene.lens)(last_layer, lane);
+        let top = match of_lens {
+            Some(top) => top,
+            None if is_current => scene.candidates,
+            None => continue,
+        };
+        let pitch = scene
+            .eye
+            .length(places[0], places[0] + Vec3::X * scene.layout.lane_pitch);
+        let spacing = scene.eye.length(places[0], places[1]);
+        for (index, (candidate, at)) in top.iter().zip(places).enumerate() {
+            let style = if is_current { EXIT_CURRENT } else { EXIT };
+            let presence = match index {
+                0 if is_current => 1.0,
+                0 => fade(26.0, 40.0, pitch),
+                _ => fade(17.0, 23.0, spacing) * fade(56.0, 80.0, pitch),
+            };
+            let spot = Spot::beside(at, at - Vec3::Z * 0.1 * scene.layout.tile_size.x);
+            let rank = ((index as u32) << 16) | lane as u32;
+            let ink = 0.5 + 0.5 * candidate.probability.sqrt();
+            labels.add_with_tail(style, rank, spot, lit * presence, ink, || {
+                let share = if is_current { 1.0 } else { roominess(pitch) };
+                let text = (scene.token_text)(candidate.token);
+                (text, percent_tail(candidate, share))
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_have_two_digits() {
+        let texts = [1.0, 0.424, 0.0995, 0.0123, 0.0005, 1e-5].map(percent);
+
+        assert_eq!(
+            texts,
+            ["100 %", "42 %", "10 %", "1.2 %", "0.1 %", "< 0.1 %"]
+        );
+    }
+}
