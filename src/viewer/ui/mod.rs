@@ -3,6 +3,7 @@
 //! A panel is a value: state in a struct, data by reference, wishes out. This file gathers the data,
 //! draws the panels and sends the wishes on.
 
+mod fonts;
 mod keys;
 mod labels;
 pub mod panels;
@@ -13,6 +14,7 @@ use bevy::prelude::*;
 use bevy_egui::input::egui_wants_any_keyboard_input;
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
+use fonts::Fonts;
 use labels::{Eye, LabelScene, Room};
 use panels::{Intent, Panels};
 pub use view::UiView;
@@ -60,6 +62,8 @@ pub struct UiSettings {
     pub can_run: bool,
     /// Size of panels and labels to begin with; 1 is the screen's own.
     pub scale: f32,
+    /// Whether a frame waits until the fonts that its texts need are there.
+    pub waits_for_fonts: bool,
 }
 
 impl Default for UiSettings {
@@ -71,6 +75,7 @@ impl Default for UiSettings {
             prompt: String::new(),
             can_run: true,
             scale: 1.0,
+            waits_for_fonts: false,
         }
     }
 }
@@ -90,10 +95,16 @@ pub(super) struct UiState {
     candidates_of: Option<(usize, usize)>,
     shown_theme: Option<crate::color::Theme>,
     has_prompt: bool,
+    fonts: Fonts,
 }
 
-fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>) {
+fn note_events(
+    mut events: MessageReader<TraceEvent>,
+    trace: Res<ActiveTrace>,
+    mut state: ResMut<UiState>,
+) {
     for event in events.read() {
+        note_texts(event, &trace, &mut state.fonts);
         match event {
             TraceEvent::Loading(progress) => {
                 let share = progress.done_bytes as f32 / progress.total_bytes.max(1) as f32;
@@ -124,6 +135,31 @@ fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>
                 "Failed".clone_into(&mut state.status);
             }
         }
+    }
+}
+
+/// Tells the fonts of the tokens that have come.
+fn note_texts(event: &TraceEvent, trace: &ActiveTrace, fonts: &mut Fonts) {
+    let Some(model) = trace.model() else {
+        return;
+    };
+    match *event {
+        TraceEvent::PassStarted { first_pos, n_pos } => {
+            for token in trace.tokens().into_iter().skip(first_pos).take(n_pos) {
+                fonts.note(&model.vocab.label(token));
+            }
+        }
+        TraceEvent::LensRead {
+            layer,
+            first_pos,
+            n_pos,
+        } => {
+            let tops = (first_pos..first_pos + n_pos).filter_map(|pos| trace.lens(layer, pos));
+            for candidate in tops.flatten() {
+                fonts.note(&model.vocab.label(candidate.token));
+            }
+        }
+        _ => {}
     }
 }
 
@@ -169,7 +205,21 @@ fn draw_ui(
         &mut state.candidates,
         &mut state.candidates_of,
     );
+    state.fonts.note(&state.panels.prompt.text);
+    if let Some(model) = trace.model() {
+        for candidate in &state.candidates {
+            state.fonts.note(&model.vocab.label(candidate.token));
+        }
+    }
+    if let Some(definitions) = state.fonts.advance(ui_settings.waits_for_fonts) {
+        context.set_fonts(definitions);
+    }
+    let token_text = |token: u32| match trace.model() {
+        Some(model) => state.fonts.shown(&model.vocab.label(token)).into_owned(),
+        None => String::new(),
+    };
     let view = UiView {
+        token_text: &token_text,
         model: trace.model(),
         tokens: &trace.tokens(),
         candidates: &state.candidates,
@@ -218,10 +268,7 @@ fn draw_ui(
                 taken: &taken,
             },
             tokens: view.tokens,
-            token_text: &|token| match view.model {
-                Some(model) => model.vocab.label(token),
-                None => String::new(),
-            },
+            token_text: view.token_text,
             playhead: view.playhead,
             n_orders: view.n_orders,
             lens: &|layer, pos| trace.lens(layer, pos),

@@ -21,6 +21,8 @@ const N_CANDIDATES: usize = 5;
 pub struct UiView<'a> {
     /// The model, once it is loaded.
     pub model: Option<&'a LoadedModel>,
+    /// A token's text as it can be shown, blanks made visible.
+    pub token_text: &'a dyn Fn(u32) -> String,
     /// The token at every position.
     pub tokens: &'a [u32],
     /// What may follow the playhead's token.
