@@ -149,27 +149,62 @@ impl Fonts {
     }
 
     /// A text as it can be shown: characters that no font has stand as their code points, such as
-    /// `⟨U+1F984⟩`, and what has no look of its own is left out.
+    /// `⟨U+1F984⟩`, and what is written from right to left is turned round, since egui sets every
+    /// text from left to right.
     pub fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if text.is_ascii() || self.absent.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        if !text
-            .chars()
-            .any(|character| self.absent.contains(&character))
-        {
+        let is_plain =
+            |character: char| !self.absent.contains(&character) && !is_right_to_left(character);
+        if text.is_ascii() || text.chars().all(is_plain) {
             return Cow::Borrowed(text);
         }
         let mut shown = String::with_capacity(2 * text.len());
+        // Letters of a word from right to left, each with the marks on it.
+        let mut turned: Vec<String> = Vec::new();
         for character in text.chars() {
-            if self.absent.contains(&character) {
-                shown.push_str(&format!("⟨U+{:04X}⟩", u32::from(character)));
+            let as_shown = if self.absent.contains(&character) {
+                format!("⟨U+{:04X}⟩", u32::from(character))
             } else {
-                shown.push(character);
+                character.to_string()
+            };
+            if is_right_to_left(character) {
+                match turned.last_mut() {
+                    Some(letter) if is_mark(character) => letter.push_str(&as_shown),
+                    _ => turned.push(as_shown),
+                }
+            } else {
+                shown.extend(turned.drain(..).rev());
+                shown.push_str(&as_shown);
             }
         }
+        shown.extend(turned.drain(..).rev());
         Cow::Owned(shown)
     }
+}
+
+/// Letters and marks of Hebrew, Arabic, Syriac, Thaana and N'Ko, but not their digits.
+fn is_right_to_left(character: char) -> bool {
+    matches!(
+        character,
+        '\u{0590}'..='\u{065F}'
+            | '\u{066A}'..='\u{06EF}'
+            | '\u{06FA}'..='\u{08FF}'
+            | '\u{FB1D}'..='\u{FDFF}'
+            | '\u{FE70}'..='\u{FEFC}'
+    )
+}
+
+/// Marks that sit on the letter before them, of what is written from right to left.
+fn is_mark(character: char) -> bool {
+    matches!(
+        character,
+        '\u{0591}'..='\u{05BD}'
+            | '\u{05BF}'
+            | '\u{05C1}'..='\u{05C7}'
+            | '\u{0610}'..='\u{061A}'
+            | '\u{064B}'..='\u{065F}'
+            | '\u{0670}'
+            | '\u{06D6}'..='\u{06ED}'
+    )
 }
 
 /// Characters that only say how others are drawn, and blanks.
@@ -227,6 +262,14 @@ mod tests {
         assert_eq!(fonts.shown("aሀb"), "a⟨U+1200⟩b");
         assert_eq!(fonts.shown("Zoë → ⟨↵⟩ ·"), "Zoë → ⟨↵⟩ ·");
         assert_eq!(fonts.shown("\u{200D}x\u{FE0F}"), "\u{200D}x\u{FE0F}");
+    }
+
+    #[test]
+    fn what_is_written_from_right_to_left_reads_so() {
+        let fonts = Fonts::with_folders(Vec::new());
+
+        assert_eq!(fonts.shown("·שלום"), "·םולש");
+        assert_eq!(fonts.shown("שָׁלוֹם 12, ok"), "םוֹלשָׁ 12, ok");
     }
 
     #[test]

@@ -273,6 +273,7 @@ fn draw_ui(
             n_orders: view.n_orders,
             lens: &|layer, pos| trace.lens(layer, pos),
             candidates: view.candidates,
+            hidden: view.hidden,
             cell: &|cell| view::cell_look(cell, &trace, layout, &list),
         };
         labels::draw(&context, view.theme, &scene);

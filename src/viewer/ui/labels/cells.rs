@@ -7,6 +7,7 @@ use super::names::style;
 use super::{LabelScene, Labels, Spot, Tone};
 use crate::color::Rgb;
 use crate::layout::{CellId, GroundRect};
+use crate::viewer::ui::view::band_hook;
 
 /// Cells that may carry their value at once.
 const MAX_CELLS: usize = 200;
@@ -100,7 +101,7 @@ fn patches(scene: &LabelScene<'_>) -> Vec<Patch> {
         let Some(row) = layout.hook_rect(block.hook) else {
             continue;
         };
-        if !is_near(row, block.cell_size) {
+        if scene.is_hidden(block.hook) || !is_near(row, block.cell_size) {
             continue;
         }
         for lane in 0..n_lanes {
@@ -126,12 +127,15 @@ fn patches(scene: &LabelScene<'_>) -> Vec<Patch> {
     }
     for band in &layout.bands {
         let cell_size = band.square_size / layout.n_lanes.max(1) as f32;
+        let hook = band_hook(band);
+        if scene.is_hidden(hook) {
+            continue;
+        }
         for head in 0..band.n_heads {
             let rect = band.square(head);
             if !is_near(rect, cell_size) {
                 continue;
             }
-            let hook = super::super::view::band_hook(band);
             patches.push(Patch {
                 rect,
                 cell_size,

@@ -121,3 +121,50 @@ pub fn fade(low: f32, high: f32, value: f32) -> f32 {
     let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
     share * share * (3.0 - 2.0 * share)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eye_above() -> Eye {
+        let picture = Rect::from_min_size(Pos2::ZERO, egui::vec2(200.0, 100.0));
+        let position = Vec3::new(3.0, 10.0, 0.0);
+        let clip_from_view = Mat4::perspective_infinite_reverse_rh(1.0, 2.0, 0.1);
+        // Straight down, with -Z up on the picture.
+        let view_from_world = Mat4::look_at_rh(position, Vec3::new(3.0, 0.0, 0.0), Vec3::NEG_Z);
+        Eye::new(clip_from_view, view_from_world, position, picture)
+    }
+
+    #[test]
+    fn what_lies_below_is_in_the_middle_and_what_is_behind_is_nowhere() {
+        let eye = eye_above();
+
+        let below = eye.project(Vec3::new(3.0, 0.0, 0.0)).unwrap();
+        assert!(below.distance(Pos2::new(100.0, 50.0)) < 1e-3);
+        assert!(eye.project(Vec3::new(3.0, 20.0, 0.0)).is_none());
+    }
+
+    #[test]
+    fn the_middle_of_a_row_is_where_it_crosses_the_middle_of_what_is_free() {
+        let eye = eye_above();
+        let free = Rect::from_min_max(Pos2::new(100.0, 0.0), Pos2::new(180.0, 100.0));
+
+        let x = eye.middle_of_row(-2.0, free);
+
+        let place = eye.project(Vec3::new(x, 0.0, -2.0)).unwrap();
+        assert!((place.x - 140.0).abs() < 1e-2, "{place:?}");
+    }
+
+    #[test]
+    fn ground_beside_the_picture_is_not_seen() {
+        let eye = eye_above();
+        let at = |x: f32| GroundRect {
+            near_left: Vec2::new(x, 1.0),
+            size: Vec2::splat(2.0),
+        };
+
+        assert!(eye.sees(at(2.0), 0.0));
+        assert!(!eye.sees(at(60.0), 0.0));
+        assert!(!eye.sees(at(-60.0), 0.0));
+    }
+}

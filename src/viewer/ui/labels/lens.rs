@@ -63,9 +63,9 @@ fn add_layer(labels: &mut Labels<'_, '_>, layer: usize, far_z: f32) {
         let pitch = scene.eye.length(at, at + Vec3::X * scene.layout.lane_pitch);
         let spot = Spot::beside(at, at - Vec3::Z * 0.3 * tile);
         let rank = ((layer as u32) << 16) | lane as u32;
-        let presence = lit * fade(40.0, 56.0, pitch);
+        let presence = lit * fade(44.0, 52.0, pitch);
         // A guess steps back; what is certain stands as strong as the tokens.
-        let ink = 0.45 + 0.55 * best.probability;
+        let ink = best.probability;
         labels.add_with_tail(LENS, rank, spot, presence, ink, || {
             let text = format!("→ {}", (scene.token_text)(best.token));
             (text, percent_tail(best, roominess(pitch)))
@@ -75,7 +75,7 @@ fn add_layer(labels: &mut Labels<'_, '_>, layer: usize, far_z: f32) {
 
 /// How much of a probability there is room for where lanes are `pitch` points apart.
 fn roominess(pitch: f32) -> f32 {
-    fade(ROOMY, 1.25 * ROOMY, pitch)
+    fade(ROOMY, 1.08 * ROOMY, pitch)
 }
 
 fn percent_tail(candidate: &Candidate, share: f32) -> Tail {
@@ -123,12 +123,15 @@ fn add_skyline(labels: &mut Labels<'_, '_>) {
             let style = if is_current { EXIT_CURRENT } else { EXIT };
             let presence = match index {
                 0 if is_current => 1.0,
-                0 => fade(26.0, 40.0, pitch),
-                _ => fade(17.0, 23.0, spacing) * fade(56.0, 80.0, pitch),
+                0 => fade(28.0, 34.0, pitch),
+                _ => fade(19.0, 22.0, spacing) * fade(60.0, 72.0, pitch),
             };
-            let spot = Spot::beside(at, at - Vec3::Z * 0.1 * scene.layout.tile_size.x);
+            let spot = Spot {
+                until: Some(at - Vec3::X * 2.0 * scene.layout.lane_pitch),
+                ..Spot::beside(at, at - Vec3::Z * 0.1 * scene.layout.tile_size.x)
+            };
             let rank = ((index as u32) << 16) | lane as u32;
-            let ink = 0.5 + 0.5 * candidate.probability.sqrt();
+            let ink = candidate.probability.sqrt();
             labels.add_with_tail(style, rank, spot, lit * presence, ink, || {
                 let share = if is_current { 1.0 } else { roominess(pitch) };
                 let text = (scene.token_text)(candidate.token);

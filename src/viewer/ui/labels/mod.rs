@@ -9,6 +9,8 @@ mod lens;
 mod names;
 mod room;
 
+use std::collections::BTreeSet;
+
 use egui::{Color32, FontId, LayerId, Pos2, Rect, Vec2};
 use glam::Vec3;
 
@@ -19,6 +21,7 @@ pub use room::Room;
 use super::theme;
 use crate::analysis::Candidate;
 use crate::color::{Rgb, Theme};
+use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, ModelLayout};
 use crate::viewer::playback::Playhead;
 
@@ -42,6 +45,8 @@ pub struct LabelScene<'a> {
     pub lens: &'a dyn Fn(usize, usize) -> Option<&'a [Candidate]>,
     /// What may follow the playhead's token.
     pub candidates: &'a [Candidate],
+    /// Kinds of tensors left out of the world.
+    pub hidden: &'a BTreeSet<BlockSite>,
     /// A cell's value and look; none where there is no value.
     pub cell: &'a dyn Fn(CellId) -> Option<CellLook>,
 }
@@ -56,6 +61,11 @@ impl LabelScene<'_> {
         } else {
             (self.playhead.order - order).clamp(0.0, 1.0)
         }
+    }
+
+    /// Whether a tensor is left out of the world.
+    fn is_hidden(&self, hook: HookPoint) -> bool {
+        hook.site().is_some_and(|site| self.hidden.contains(&site))
     }
 
     /// The middle of a lane.
@@ -124,6 +134,8 @@ pub struct Placed {
     pub rect: Rect,
     /// How much it shows, 0 to 1.
     pub alpha: f32,
+    /// How strong its ink is, 0 to 1.
+    pub ink: f32,
     /// What it says.
     pub text: String,
     /// What follows it.
@@ -256,24 +268,24 @@ pub fn draw(context: &egui::Context, theme: Theme, scene: &LabelScene<'_>) {
     };
     for label in collect(scene, &mut measure) {
         let (ink, has_shade) = match label.tone {
-            Tone::Name => (theme::color(theme.neutrals().text), true),
+            Tone::Name => (theme::text_of_strength(theme, label.ink), true),
             Tone::Aside => (theme::weak_text(theme), true),
             Tone::OnCell(rgb) => (theme::ink_on(rgb), false),
         };
         if has_shade {
-            let shade = theme::label_fill(theme).gamma_multiply(label.alpha);
+            let shade = theme::faded(theme::label_fill(theme), label.alpha);
             painter.rect_filled(label.rect, 3.0, shade);
         }
         let font = FontId::proportional(label.font_size);
         let galley = painter.layout_no_wrap(label.text, font.clone(), Color32::PLACEHOLDER);
         let corner = label.rect.min + label.tone.margin();
         let tail_corner = corner + egui::vec2(galley.size().x, 0.0);
-        painter.galley(corner, galley, ink.gamma_multiply(label.alpha));
+        painter.galley(corner, galley, theme::faded(ink, label.alpha));
         if label.tail.share > 0.0 {
             let galley = painter.layout_no_wrap(label.tail.text, font, Color32::PLACEHOLDER);
             // Where there is little of it, it is all past the label's end.
-            let alpha = label.alpha * eye::fade(0.7, 1.0, label.tail.share);
-            painter.galley(tail_corner, galley, ink.gamma_multiply(alpha));
+            let alpha = label.alpha * eye::fade(0.5, 1.0, label.tail.share);
+            painter.galley(tail_corner, galley, theme::faded(ink, alpha));
         }
     }
 }

@@ -7,6 +7,7 @@ use super::eye::{Eye, fade};
 use super::{LabelScene, Labels, Spot, Style, Tone};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{GroundRect, LayerSpan, TileBlock};
+use crate::viewer::ui::view::band_hook;
 
 const CURRENT_TOKEN: Style = style(0, 15.0, Tone::Name);
 const LAYER: Style = style(2, 13.5, Tone::Name);
@@ -69,7 +70,7 @@ pub(super) fn tile_points(scene: &LabelScene<'_>, ground: GroundRect) -> f32 {
 /// all where there is room, then every second, every fourth.
 fn ruler_share(index: usize, pitch: f32, least: f32) -> f32 {
     let level = (index as u32).trailing_zeros().min(16);
-    fade(least, 1.4 * least, pitch * 2f32.powi(level as i32))
+    fade(least, 1.2 * least, pitch * 2f32.powi(level as i32))
 }
 
 /// Ruler ticks of more weight first; `n` of them at most.
@@ -89,7 +90,7 @@ fn add_tokens(labels: &mut Labels<'_, '_>, z: f32, layer: Option<usize>) {
         let (style, presence) = match layer {
             None if is_current => (CURRENT_TOKEN, 1.0),
             None => (TOKEN, ruler_share(lane, pitch, 15.0)),
-            Some(_) => (TOKEN_AT_LAYER, fade(56.0, 76.0, pitch)),
+            Some(_) => (TOKEN_AT_LAYER, fade(60.0, 70.0, pitch)),
         };
         let is_shown = lane <= scene.playhead.lane;
         let style = Style {
@@ -97,7 +98,11 @@ fn add_tokens(labels: &mut Labels<'_, '_>, z: f32, layer: Option<usize>) {
             ..style
         };
         let rank = ruler_rank(lane) + ((layer.unwrap_or(0) as u32) << 25);
-        let spot = Spot::beside(at, at + Vec3::Z * 0.5 * tile);
+        let spot = Spot {
+            // A long word may lie over the first tiles.
+            until: layer.is_none().then_some(at - Vec3::Z * 1.5 * tile),
+            ..Spot::beside(at, at + Vec3::Z * 0.5 * tile)
+        };
         labels.add(style, rank, spot, presence, 1.0, || {
             (scene.token_text)(*token)
         });
@@ -109,6 +114,7 @@ fn add_margin(labels: &mut Labels<'_, '_>) {
     let scene = labels.scene;
     let layout = scene.layout;
     let tile = layout.tile_size.x;
+    let n_layers = layout.layers.len() as u32;
     let mut name = |z: f32, rank: u32, presence: f32, text: &dyn Fn() -> String| {
         let at = Vec3::new(-0.25 * tile, 0.0, z);
         let spot = Spot {
@@ -120,28 +126,29 @@ fn add_margin(labels: &mut Labels<'_, '_>) {
     for (layer, span) in layout.layers.iter().enumerate() {
         let z = 0.5 * (span.near_z + span.far_z);
         let at = Vec3::new(0.0, 0.0, z);
-        let pitch = scene
-            .eye
-            .length(at, at + Vec3::Z * (span.near_z - span.far_z + 0.8 * tile));
-        let is_last = layer + 1 == layout.layers.len();
-        let share = if is_last {
-            1.0
+        // Measured over a short way: a whole layer may reach behind the eye.
+        let per_unit = scene.eye.length(at + 0.5 * Vec3::Z, at - 0.5 * Vec3::Z);
+        let pitch = per_unit * (span.near_z - span.far_z);
+        // The first and the last say how many there are.
+        let is_end = layer == 0 || layer + 1 == layout.layers.len();
+        let (rank, share) = if is_end {
+            (layer as u32, 1.0)
         } else {
-            ruler_share(layer, pitch, 15.0)
+            (
+                n_layers + 2 + ruler_rank(layer),
+                ruler_share(layer, pitch, 15.0),
+            )
         };
-        name(z, 2 + ruler_rank(layer), share, &|| {
-            format!("Layer {layer}")
-        });
+        name(z, rank, share, &|| format!("Layer {layer}"));
     }
-    for (rank, (hook, title)) in [
+    let ends = [
         (HookPoint::Embed, "Embedding"),
         (HookPoint::Logits, "Logits"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    for (index, (hook, title)) in (0u32..).zip(ends) {
         if let Some(rect) = layout.hook_rect(hook) {
-            name(rect.center().z, rank as u32, 1.0, &|| title.to_owned());
+            let rank = n_layers + index;
+            name(rect.center().z, rank, 1.0, &|| title.to_owned());
         }
     }
 }
@@ -169,7 +176,7 @@ fn add_stages(labels: &mut Labels<'_, '_>, layer: usize) {
             .length(Vec3::new(0.0, 0.0, near), Vec3::new(0.0, 0.0, far));
         let spot = Spot::beside(middle, middle - Vec3::X * 0.5 * tile);
         let rank = (2 * layer + index) as u32;
-        let presence = fade(34.0, 50.0, depth);
+        let presence = fade(38.0, 46.0, depth);
         labels.add(STAGE, rank, spot, presence, 1.0, || title.to_owned());
     }
 }
@@ -184,7 +191,8 @@ fn add_bands(labels: &mut Labels<'_, '_>) {
             size: glam::Vec2::new(last.near_left.x + last.size.x - band.x, band.square_size),
         };
         let nearest = scene.eye.nearest_points_per_unit(ground) * band.square_size;
-        if nearest < 30.0 || !scene.eye.sees(ground, 0.0) {
+        let is_hidden = scene.is_hidden(band_hook(band));
+        if is_hidden || nearest < 30.0 || !scene.eye.sees(ground, 0.0) {
             continue;
         }
         for head in 0..band.n_heads {
@@ -194,7 +202,7 @@ fn add_bands(labels: &mut Labels<'_, '_>) {
             let at = center + Vec3::Z * 0.52 * square.size.y;
             let spot = Spot::beside(at, at + Vec3::Z * 0.2 * square.size.y);
             let rank = (index * band.n_heads + head) as u32;
-            let presence = fade(34.0, 50.0, extent.max_element());
+            let presence = fade(40.0, 48.0, extent.max_element());
             labels.add(HEAD, rank, spot, presence, 1.0, || format!("head {head}"));
         }
     }
@@ -203,7 +211,7 @@ fn add_bands(labels: &mut Labels<'_, '_>) {
 /// How much a lane carries the names of a row: the lane in the middle of the picture does, and
 /// where the middle passes from one to the next they share it.
 fn lane_share(lane: usize, middle_lane: f32) -> f32 {
-    1.0 - fade(0.35, 0.65, (lane as f32 - middle_lane).abs())
+    1.0 - fade(0.44, 0.56, (lane as f32 - middle_lane).abs())
 }
 
 /// One tensor's name, on the lane in the middle of the picture, and its heads' numbers.
@@ -215,7 +223,7 @@ fn add_tensor(labels: &mut Labels<'_, '_>, index: usize, block: &TileBlock) {
     };
     let size = block.size();
     let nearest = scene.eye.nearest_points_per_unit(row) * size.max_element();
-    if nearest < 36.0 || !scene.eye.sees(row, 0.0) {
+    if scene.is_hidden(block.hook) || nearest < 36.0 || !scene.eye.sees(row, 0.0) {
         return;
     }
     let middle_lane = middle_lane(&scene.eye, scene.room.free, row, layout.lane_pitch);
@@ -229,7 +237,7 @@ fn add_tensor(labels: &mut Labels<'_, '_>, index: usize, block: &TileBlock) {
         let extent = scene.eye.extent(rect);
         let at = rect.center() + Vec3::Z * 0.5 * size.y;
         let spot = Spot::at(at);
-        let presence = share * fade(40.0, 58.0, extent.x) * fade(18.0, 26.0, extent.y);
+        let presence = share * fade(44.0, 52.0, extent.x) * fade(20.0, 24.0, extent.y);
         let rank = (2 * index + lane % 2) as u32;
         labels.add(TENSOR, rank, spot, presence, 1.0, || {
             block.hook.title().to_owned()
@@ -274,7 +282,7 @@ fn add_heads_of_tile(
             size: head_size,
         };
         let extent = labels.scene.eye.extent(of_head);
-        let presence = share * fade(48.0, 64.0, extent.x) * fade(20.0, 28.0, extent.y);
+        let presence = share * fade(50.0, 58.0, extent.x) * fade(22.0, 26.0, extent.y);
         let spot = Spot::at(of_head.center() + Vec3::Z * 0.35 * head_size.y);
         let rank = ((index as u32) << 8) | head as u32;
         labels.add(HEAD_OF_TILE, rank, spot, presence, 0.9, || {

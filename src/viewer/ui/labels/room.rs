@@ -52,12 +52,13 @@ pub fn place(
             }
         }
         if presence > 1e-3 {
-            let alpha = ((presence - UNSEEN) / (1.0 - UNSEEN)).max(0.0) * label.ink;
+            let alpha = ((presence - UNSEEN) / (1.0 - UNSEEN)).max(0.0);
             placed.push((
                 presence,
                 Placed {
                     rect,
                     alpha,
+                    ink: label.ink,
                     text: label.text,
                     tail: label.tail,
                     font_size: label.font_size,

@@ -1,5 +1,6 @@
 //! Labels of the standard views: none overlaps another, none is covered, and they cost little.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use glam::{Mat4, Quat};
@@ -15,6 +16,9 @@ struct Scene {
     tokens: Vec<u32>,
     top: Vec<Candidate>,
     playhead: Playhead,
+    /// Cells below this index stand high.
+    n_tall: usize,
+    hidden: BTreeSet<BlockSite>,
 }
 
 impl Scene {
@@ -37,6 +41,8 @@ impl Scene {
                 first_lane: 0,
                 order: 1e6,
             },
+            n_tall: 0,
+            hidden: BTreeSet::new(),
         }
     }
 
@@ -52,10 +58,11 @@ impl Scene {
             n_orders: 100.0,
             lens: &|_, _| Some(&self.top),
             candidates: &self.top,
+            hidden: &self.hidden,
             cell: &|cell| {
                 Some(CellLook {
                     value: (cell.index as f32).sin(),
-                    height: 0.5 + 0.5 * (cell.index as f32).sin(),
+                    height: if cell.index < self.n_tall { 30.0 } else { 0.3 },
                     color: [90, 90, 90],
                 })
             },
@@ -212,25 +219,123 @@ fn what_the_signal_has_not_reached_is_not_predicted() {
     assert!(counts[1] < counts[2], "{counts:?}");
 }
 
+/// The values written on cells, with their index where it is there too.
+fn values(labels: &[Placed]) -> Vec<(Option<usize>, f32)> {
+    let on_cells = labels
+        .iter()
+        .filter(|label| matches!(label.tone, Tone::OnCell(_)));
+    on_cells
+        .map(|label| match label.text.split_once("] ") {
+            Some((index, value)) => {
+                let index = index.trim_start_matches('[').parse().unwrap();
+                (Some(index), value.parse().unwrap())
+            }
+            None => (None, label.text.parse().unwrap()),
+        })
+        .collect()
+}
+
+/// Before the residual stream of the first token in layer 2, `radius` away.
+fn before_a_tile(scene: &Scene, pitch: f32, radius: f32) -> Pose {
+    let block = scene
+        .layout
+        .block(HookPoint::block(2, BlockSite::ResidPre))
+        .unwrap();
+    Pose {
+        focus: scene.layout.tile_rect(block, 0).center(),
+        yaw: 0.0,
+        pitch,
+        radius,
+    }
+}
+
 #[test]
-fn labels_of_the_largest_overview_cost_under_a_millisecond() {
+fn cells_before_which_one_stands_carry_their_values_and_still_nearer_ones_their_index() {
+    let scene = Scene::new(&demo_config(), 2);
+    let (picture, free, _) = pictures().remove(0);
+    let values_from = |radius: f32| {
+        let pose = before_a_tile(&scene, 1.5, radius);
+        let room = Room { free, taken: &[] };
+        values(&scene.labels(&pose, picture, room))
+    };
+
+    let far = values_from(30.0);
+    let near = values_from(14.0);
+    let nearest = values_from(7.0);
+
+    assert!(far.is_empty(), "{far:?}");
+    assert!((60..=200).contains(&near.len()), "{}", near.len());
+    assert!(near.iter().all(|(index, _)| index.is_none()));
+    assert!(nearest.len() > 20, "{}", nearest.len());
+    for (index, value) in nearest {
+        let exact = (index.unwrap() as f32).sin();
+        assert!((value - exact).abs() < 1e-3, "{value} for {exact}");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_the_world_has_no_name() {
+    let mut scene = Scene::new(&demo_config(), 13);
+    let (picture, free, _) = pictures().remove(0);
+    let pose = Viewpoint::Heads.pose(&scene.layout, &screen(picture, free));
+    let n_named = |scene: &Scene, name: &str| {
+        let room = Room { free, taken: &[] };
+        let labels = scene.labels(&pose, picture, room);
+        let named = labels.iter().filter(|label| label.text.starts_with(name));
+        named.count()
+    };
+    let [heads, mids] = ["head", "residual mid"].map(|name| n_named(&scene, name));
+    assert!(heads > 3 && mids > 0, "{heads} {mids}");
+
+    scene.hidden = [BlockSite::Pattern, BlockSite::ResidMid].into();
+
+    assert_eq!(n_named(&scene, "head"), 0);
+    assert_eq!(n_named(&scene, "residual mid"), 0);
+}
+
+#[test]
+fn what_a_tower_hides_carries_no_value() {
+    let mut scene = Scene::new(&demo_config(), 2);
+    let (picture, free, _) = pictures().remove(0);
+    let mut n_behind = |n_tall: usize| {
+        scene.n_tall = n_tall;
+        let pose = before_a_tile(&scene, 0.6, 11.0);
+        let room = Room { free, taken: &[] };
+        let found = values(&scene.labels(&pose, picture, room));
+        let row_behind: Vec<f32> = (16..32).map(|index| (index as f32).sin()).collect();
+        let is_behind = |value: f32| row_behind.iter().any(|other| (other - value).abs() < 1e-4);
+        found.iter().filter(|(_, value)| is_behind(*value)).count()
+    };
+
+    let flat = n_behind(0);
+    let walled = n_behind(16);
+
+    assert!(flat > 4, "{flat}");
+    assert_eq!(walled, 0);
+}
+
+#[test]
+fn labels_of_the_largest_model_cost_under_a_millisecond_in_every_view() {
     let scene = Scene::new(&ModelConfig::preset("gpt2-xl").unwrap(), 12);
     let (picture, free, taken) = pictures().remove(0);
-    let pose = Viewpoint::Overview.pose(&scene.layout, &screen(picture, free));
+    for viewpoint in Viewpoint::ALL {
+        let pose = viewpoint.pose(&scene.layout, &screen(picture, free));
 
-    let fastest = (0..40)
-        .map(|_| {
-            let room = Room {
-                free,
-                taken: &taken,
-            };
-            let start = Instant::now();
-            let labels = scene.labels(&pose, picture, room);
-            assert!(!labels.is_empty());
-            start.elapsed()
-        })
-        .min()
-        .unwrap();
+        // The fastest of several is the cost without what else the machine does.
+        let fastest = (0..30)
+            .map(|_| {
+                let room = Room {
+                    free,
+                    taken: &taken,
+                };
+                let start = Instant::now();
+                let labels = scene.labels(&pose, picture, room);
+                assert!(!labels.is_empty());
+                start.elapsed()
+            })
+            .min()
+            .unwrap();
 
-    assert!(fastest.as_secs_f64() < 1e-3, "{fastest:?}");
+        assert!(fastest.as_secs_f64() < 1e-3, "{viewpoint:?}: {fastest:?}");
+    }
 }
