@@ -21,7 +21,8 @@ pub fn panel_fill(theme: Theme) -> Color32 {
 /// The ground of a label in the world.
 pub fn label_fill(theme: Theme) -> Color32 {
     match theme {
-        Theme::Dark => Color32::from_black_alpha(150),
+        // What lies below shows through, as little as type allows.
+        Theme::Dark => Color32::from_black_alpha(200),
         Theme::Light => color(theme.neutrals().background),
     }
 }
