@@ -229,7 +229,8 @@ fn a_panic_in_the_worker_arrives_as_a_failure() {
 fn the_lens_reads_every_layer_and_position_once_no_request_waits() {
     let engine = started();
     engine.request(EngineRequest::SetLens(true)).unwrap();
-    let prompt: Vec<u32> = (0..19).collect();
+    // More than are read at once.
+    let prompt: Vec<u32> = (0..39).collect();
     engine
         .request(EngineRequest::SetPrompt(Prompt::Tokens(prompt)))
         .unwrap();
@@ -240,7 +241,7 @@ fn the_lens_reads_every_layer_and_position_once_no_request_waits() {
     let place = |is_wanted: &dyn Fn(&EngineUpdate) -> bool| updates.iter().position(is_wanted);
     let first_read = place(&|update| matches!(update, EngineUpdate::Lens { .. })).unwrap();
     let step_done = place(
-        &|update| matches!(update, EngineUpdate::PassDone { pass, .. } if pass.first_pos == 19),
+        &|update| matches!(update, EngineUpdate::PassDone { pass, .. } if pass.first_pos == 39),
     );
     assert!(first_read > step_done.unwrap(), "the step came first");
     let trace = trace_of(&updates);
@@ -268,7 +269,7 @@ fn the_lens_reads_every_layer_and_position_once_no_request_waits() {
             n_read += 1;
         }
     }
-    assert_eq!(n_read, 20 * model.config().n_layers);
+    assert_eq!(n_read, 40 * model.config().n_layers);
 }
 
 #[test]

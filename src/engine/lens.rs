@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use super::{EngineError, EngineUpdate};
-use crate::analysis::top_candidates;
+use crate::analysis::{Candidate, top_candidates};
 use crate::hook::{BlockSite, HookPoint};
 use crate::model::Model;
 use crate::trace::Pass;
 
 /// Tokens kept of each prediction.
 const N_TOP: usize = 5;
-/// Positions read at once: few, so that a request need not wait and few logits lie in memory.
-const ROWS_AT_ONCE: usize = 8;
+/// Positions read at once in long passes: few, so that a request need not wait and few logits lie
+/// in memory.
+const ROWS_AT_ONCE: usize = 32;
+/// Passes of up to this many positions are read one by one: a product with a single row has a way
+/// of its own, many times as fast as the least of those with several.
+const MAX_SINGLE_ROWS: usize = 16;
 
 /// Passes to read, the newest last.
 #[derive(Default)]
@@ -25,6 +29,8 @@ struct HalfRead {
     layer: usize,
     /// Rows of this layer that were read.
     n_rows: usize,
+    /// What the last of them predict, not told yet.
+    top: Vec<Vec<Candidate>>,
 }
 
 impl LensQueue {
@@ -33,6 +39,7 @@ impl LensQueue {
             pass,
             layer: 0,
             n_rows: 0,
+            top: Vec::new(),
         });
     }
 
@@ -44,8 +51,8 @@ impl LensQueue {
         self.passes.is_empty()
     }
 
-    /// Reads a few positions of the newest pass, from its first layer to its last; none where
-    /// there was nothing left of it.
+    /// Reads a few positions of the newest pass, from its first layer to its last, and tells of
+    /// them once there are enough.
     pub(super) fn read_on(&mut self, model: &Model) -> Result<Option<EngineUpdate>, EngineError> {
         let Some(next) = self.passes.last_mut() else {
             return Ok(None);
@@ -53,21 +60,28 @@ impl LensQueue {
         let config = model.config();
         let hook = HookPoint::block(next.layer, BlockSite::ResidPost);
         let Some(resid) = next.pass.cache.get(&hook) else {
-            self.passes.pop(); // Its last layer was read.
+            self.passes.pop(); // Its values were not kept.
             return Ok(None);
         };
         let n_pos = next.pass.tokens.len();
-        let rows = next.n_rows..(next.n_rows + ROWS_AT_ONCE).min(n_pos);
+        let n_at_once = if n_pos <= MAX_SINGLE_ROWS {
+            1
+        } else {
+            ROWS_AT_ONCE
+        };
+        let rows = next.n_rows..(next.n_rows + n_at_once).min(n_pos);
         let logits = model
             .unembed(&resid.values()[rows.start * config.d_model..rows.end * config.d_model])?;
-        let update = EngineUpdate::Lens {
+        let tops = logits
+            .chunks_exact(config.d_vocab)
+            .map(|row| top_candidates(row, N_TOP));
+        next.top.extend(tops);
+        let is_told = rows.end == n_pos || next.top.len() >= ROWS_AT_ONCE;
+        let update = is_told.then(|| EngineUpdate::Lens {
             layer: next.layer,
-            first_pos: next.pass.first_pos + rows.start,
-            top: logits
-                .chunks_exact(config.d_vocab)
-                .map(|row| top_candidates(row, N_TOP))
-                .collect(),
-        };
+            first_pos: next.pass.first_pos + rows.end - next.top.len(),
+            top: std::mem::take(&mut next.top),
+        });
         next.n_rows = rows.end;
         if next.n_rows == n_pos {
             next.layer += 1;
@@ -76,6 +90,6 @@ impl LensQueue {
         if next.layer == config.n_layers {
             self.passes.pop();
         }
-        Ok(Some(update))
+        Ok(update)
     }
 }
