@@ -77,17 +77,17 @@ fn run_demo() -> Result<Vec<EngineUpdate>> {
         source: ModelSource::Demo,
         settings: LoadSettings::default(),
     })?;
+    engine.request(EngineRequest::SetLens(true))?;
     engine.request(EngineRequest::SetPrompt(Prompt::Text(PROMPT.to_owned())))?;
     engine.request(EngineRequest::Play(NEW_TOKENS))?;
     let mut updates = Vec::new();
+    let mut is_paused = false;
     while let Some(update) = engine.wait_update() {
-        if let EngineUpdate::Failed(error) = &update {
-            anyhow::bail!("{error}");
-        }
-        let is_last = matches!(update, EngineUpdate::Paused(_));
-        updates.push(update);
-        if is_last {
-            break;
+        match update {
+            EngineUpdate::Failed(error) => anyhow::bail!("{error}"),
+            EngineUpdate::LensDone if is_paused => break,
+            EngineUpdate::Paused(_) => is_paused = true,
+            _ => updates.push(update),
         }
     }
     Ok(updates)

@@ -38,7 +38,8 @@
 //! #### The seam ([`engine`])
 //!
 //! One named worker thread owns the model. Requests go to it and updates come back through bounded
-//! channels: a slow reader makes it wait, and loses nothing.
+//! channels: a slow reader makes it wait, and loses nothing. While no request waits it reads the end
+//! of each layer through the logit lens: what the model would say if it ended there.
 //!
 //! #### What people see ([`viewer`], behind the cargo feature of that name)
 //!

@@ -6,10 +6,11 @@ mod common;
 use std::time::Duration;
 
 use common::{fixture, load, trace_tokens};
+use llmscope::analysis::top_candidates;
 use llmscope::engine::{
     EngineError, EngineHandle, EngineRequest, EngineUpdate, PauseReason, Prompt,
 };
-use llmscope::hook::HookPoint;
+use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::model::{LoadSettings, ModelError, ModelSource};
 use llmscope::trace::Trace;
 
@@ -222,6 +223,85 @@ fn a_panic_in_the_worker_arrives_as_a_failure() {
         engine.wait_update(),
         Some(EngineUpdate::Failed(_))
     ));
+}
+
+#[test]
+fn the_lens_reads_every_layer_and_position_once_no_request_waits() {
+    let engine = started();
+    engine.request(EngineRequest::SetLens(true)).unwrap();
+    // More than are read at once.
+    let prompt: Vec<u32> = (0..39).collect();
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(prompt)))
+        .unwrap();
+    engine.request(EngineRequest::Step).unwrap();
+
+    let updates = updates_until(&engine, |update| matches!(update, EngineUpdate::LensDone));
+
+    let place = |is_wanted: &dyn Fn(&EngineUpdate) -> bool| updates.iter().position(is_wanted);
+    let first_read = place(&|update| matches!(update, EngineUpdate::Lens { .. })).unwrap();
+    let step_done = place(
+        &|update| matches!(update, EngineUpdate::PassDone { pass, .. } if pass.first_pos == 39),
+    );
+    assert!(first_read > step_done.unwrap(), "the step came first");
+    let trace = trace_of(&updates);
+    let model = load("gpt2");
+    let mut n_read = 0;
+    for update in &updates {
+        let EngineUpdate::Lens {
+            layer,
+            first_pos,
+            top,
+        } = update
+        else {
+            continue;
+        };
+        for (row, top) in top.iter().enumerate() {
+            let hook = HookPoint::block(*layer, BlockSite::ResidPost);
+            let token = trace.token(first_pos + row).unwrap();
+            let logits = model.unembed(token.row(hook).unwrap()).unwrap();
+            let expected = top_candidates(&logits, 5);
+            for (got, expected) in top.iter().zip(&expected) {
+                assert_eq!(got.token, expected.token);
+                assert!((got.probability - expected.probability).abs() < 1e-5);
+            }
+            assert_eq!(top.len(), expected.len());
+            n_read += 1;
+        }
+    }
+    assert_eq!(n_read, 40 * model.config().n_layers);
+}
+
+#[test]
+fn the_lens_reads_nothing_unless_asked_and_nothing_of_a_text_that_was_left() {
+    let engine = started();
+    let begin = |n_tokens: usize| {
+        let prompt = Prompt::Tokens(vec![5; n_tokens]);
+        engine.request(EngineRequest::SetPrompt(prompt)).unwrap();
+    };
+    begin(3);
+    engine.request(EngineRequest::Play(1)).unwrap();
+    let without = updates_until(&engine, is_pause);
+    engine.request(EngineRequest::SetLens(true)).unwrap();
+    begin(40);
+    updates_until(&engine, is_pass_done);
+    begin(2);
+    updates_until(
+        &engine,
+        |update| matches!(update, EngineUpdate::PassStarted { tokens, .. } if tokens.len() == 2),
+    );
+
+    let with = updates_until(&engine, |update| matches!(update, EngineUpdate::LensDone));
+
+    let n_read = |updates: &[EngineUpdate]| -> usize {
+        let of = |update: &EngineUpdate| match update {
+            EngineUpdate::Lens { top, .. } => top.len(),
+            _ => 0,
+        };
+        updates.iter().map(of).sum()
+    };
+    assert_eq!(n_read(&without), 0);
+    assert_eq!(n_read(&with), 2 * 3);
 }
 
 #[test]

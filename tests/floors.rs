@@ -48,6 +48,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
             "png",
             "serde",
             "serde_json",
+            "skrifa",
             "thiserror",
             "tracing",
             "wgpu",

@@ -77,6 +77,33 @@ fn every_value_equals_pytorchs() {
 }
 
 #[test]
+fn the_logit_lens_is_pytorchs_and_after_the_last_layer_it_is_the_logits() {
+    for family in FAMILIES {
+        let reference = reference(family);
+        let model = load(family);
+        let trace = trace_tokens(&model, &[&reference.tokens]);
+        let d_vocab = model.config().d_vocab;
+        let n_layers = model.config().n_layers;
+
+        for layer in 0..n_layers {
+            let hook = HookPoint::block(layer, BlockSite::ResidPost);
+            let resid = trace.activation(hook).unwrap();
+            let logits = model.unembed(resid.values()).unwrap();
+
+            let name = format!("logit_lens.{layer}");
+            let (_, expected) = &reference.tensors[&name];
+            let last = &logits[logits.len() - d_vocab..];
+            assert_close(&format!("{family} {name}"), last, expected, TOLERANCE);
+            if layer + 1 == n_layers {
+                let expected = trace.activation(HookPoint::Logits).unwrap();
+                assert_close(family, &logits, expected.values(), TOLERANCE);
+            }
+        }
+        assert!(model.unembed(&[]).unwrap().is_empty());
+    }
+}
+
+#[test]
 fn the_greedy_continuation_is_pytorchs() {
     for family in FAMILIES {
         let reference = reference(family);

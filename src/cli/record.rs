@@ -209,12 +209,13 @@ mod flight {
         let mut passes = VecDeque::new();
         let mut pass = Vec::new();
         for update in stage::run_text(&engine, NEW_TOKENS)? {
-            let is_last = matches!(update, EngineUpdate::PassDone { .. });
-            pass.push(update);
-            if is_last {
+            // What comes before the first pass, the model, is part of it.
+            if matches!(update, EngineUpdate::PassStarted { first_pos: 1.., .. }) {
                 passes.push_back(std::mem::take(&mut pass));
             }
+            pass.push(update);
         }
+        passes.push_back(pass);
         let engine = EngineHandle::start().map_err(|error| CliError::Failed(error.to_string()))?;
         Ok((Subject::Model { engine, prompt }, passes))
     }

@@ -82,6 +82,7 @@ pub(super) fn start_engine(args: &RunArgs) -> Result<(EngineHandle, String), Cli
         seed: args.seed,
         ..SamplerSettings::default()
     }))?;
+    engine.request(EngineRequest::SetLens(true))?;
     let (prompt, text) = match asked {
         Asked::Default => (Prompt::Text(super::prompt::DEFAULT_TEXT.to_owned()), None),
         Asked::Text(text) => (Prompt::Text(text.clone()), Some(text)),
@@ -106,24 +107,52 @@ pub(super) fn live_subject(args: &RunArgs) -> Result<Subject, CliError> {
     Ok(Subject::Model { engine, prompt })
 }
 
-/// Everything the model's thread tells of the prompt and of up to `n_new_tokens` after it.
+/// Everything the model's thread, started by [`start_engine`], tells of the prompt and of up to
+/// `n_new_tokens` after it: pass by pass, each followed by what the lens read of it.
 pub(super) fn run_text(
     engine: &EngineHandle,
     n_new_tokens: usize,
 ) -> Result<Vec<EngineUpdate>, CliError> {
     engine.request(EngineRequest::Play(n_new_tokens))?;
     let mut updates = Vec::new();
-    while let Some(update) = engine.wait_update() {
+    let mut lens = Vec::new();
+    let (mut is_paused, mut is_lens_awaited) = (false, false);
+    while !is_paused || is_lens_awaited {
+        let Some(update) = engine.wait_update() else {
+            break;
+        };
         match update {
             EngineUpdate::Failed(error) => return Err(error.into()),
             EngineUpdate::Paused(reason) => {
                 if reason == PauseReason::ContextFull {
                     super::say("note: the context is full, so the text ends here");
                 }
-                break;
+                is_paused = true;
             }
-            other => updates.push(other),
+            EngineUpdate::Lens { .. } => lens.push(update),
+            EngineUpdate::LensDone => is_lens_awaited = false,
+            other => {
+                is_lens_awaited |= matches!(other, EngineUpdate::PassDone { .. });
+                updates.push(other);
+            }
         }
     }
-    Ok(updates)
+    Ok(with_lens(updates, &lens))
+}
+
+/// Puts what the lens read after the pass that it read.
+fn with_lens(updates: Vec<EngineUpdate>, lens: &[EngineUpdate]) -> Vec<EngineUpdate> {
+    let mut all = Vec::with_capacity(updates.len() + lens.len());
+    for update in updates {
+        let positions = match &update {
+            EngineUpdate::PassDone { pass, .. } => pass.positions(),
+            _ => 0..0,
+        };
+        all.push(update);
+        let of_pass = lens.iter().filter(|read| {
+            matches!(read, EngineUpdate::Lens { first_pos, .. } if positions.contains(first_pos))
+        });
+        all.extend(of_pass.cloned());
+    }
+    all
 }

@@ -3,6 +3,7 @@
 //! Requests go down, updates come up. When the reader is slow the worker waits: nothing is lost and
 //! nothing piles up. Dropping the [`EngineHandle`] ends the thread.
 
+mod lens;
 mod worker;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
+use crate::analysis::Candidate;
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::model::{
@@ -52,6 +54,9 @@ pub enum EngineRequest {
     Play(usize),
     /// Stop playing, and the pass being computed.
     Stop,
+    /// Read what passes computed through the logit lens, while nothing else is to be done; off at
+    /// first.
+    SetLens(bool),
 }
 
 /// What the worker has done.
@@ -85,6 +90,17 @@ pub enum EngineUpdate {
     },
     /// Playing has ended.
     Paused(PauseReason),
+    /// The end of a layer was read through the logit lens, at some positions of a complete pass.
+    Lens {
+        /// The layer.
+        layer: usize,
+        /// The first position.
+        first_pos: usize,
+        /// What each position from there on predicts after this layer, most probable first.
+        top: Vec<Vec<Candidate>>,
+    },
+    /// Every layer of every pass of the text so far was read through the logit lens.
+    LensDone,
     /// A request failed; the worker goes on with the next.
     Failed(Arc<EngineError>),
 }

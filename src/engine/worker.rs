@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
+use super::lens::LensQueue;
 use super::{
     EngineError, EngineRequest, EngineUpdate, LoadModel, LoadedModel, PauseReason, Prompt,
 };
@@ -32,9 +33,14 @@ pub(super) fn run(
         text: None,
         sampler_settings: SamplerSettings::default(),
         sampler: None,
+        has_lens: false,
+        lens: LensQueue::default(),
     };
-    while let Some(request) = worker.next_request() {
-        let outcome = catch_unwind(AssertUnwindSafe(|| worker.answer(request)));
+    while let Some(work) = worker.next_work() {
+        let outcome = catch_unwind(AssertUnwindSafe(|| match work {
+            Work::Answer(request) => worker.answer(request),
+            Work::ReadLens => worker.read_lens(),
+        }));
         let sent = match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Ended::Gone(Gone))) => Err(Gone),
@@ -42,6 +48,7 @@ pub(super) fn run(
             Err(panic) => {
                 // What the panic left half done is not to be trusted.
                 worker.text = None;
+                worker.lens.clear();
                 let error = EngineError::Panicked(panic_message(&*panic));
                 worker.tell(EngineUpdate::Failed(Arc::new(error)))
             }
@@ -50,6 +57,12 @@ pub(super) fn run(
             return;
         }
     }
+}
+
+/// What the worker does next.
+enum Work {
+    Answer(EngineRequest),
+    ReadLens,
 }
 
 /// Why a request was not done.
@@ -80,6 +93,9 @@ struct Worker<'a> {
     text: Option<Text>,
     sampler_settings: SamplerSettings,
     sampler: Option<Sampler>,
+    has_lens: bool,
+    /// What is left to read while no request waits.
+    lens: LensQueue,
 }
 
 /// The text in progress.
@@ -90,10 +106,36 @@ struct Text {
 }
 
 impl Worker<'_> {
-    fn next_request(&mut self) -> Option<EngineRequest> {
-        self.postponed
-            .pop_front()
-            .or_else(|| self.requests.recv().ok())
+    /// The next request; while none waits, the lens.
+    fn next_work(&mut self) -> Option<Work> {
+        if let Some(request) = self.postponed.pop_front() {
+            return Some(Work::Answer(request));
+        }
+        if self.lens.is_empty() || self.model.is_none() {
+            return self.requests.recv().ok().map(Work::Answer);
+        }
+        match self.requests.try_recv() {
+            Ok(request) => Some(Work::Answer(request)),
+            Err(TryRecvError::Empty) => Some(Work::ReadLens),
+            Err(TryRecvError::Disconnected) => None,
+        }
+    }
+
+    fn read_lens(&mut self) -> Result<(), Ended> {
+        let model = self.model.as_ref().ok_or(EngineError::NoModel)?;
+        match self.lens.read_on(model) {
+            Ok(Some(update)) => self.tell(update)?,
+            Ok(None) => {}
+            Err(error) => {
+                // What failed once would fail again.
+                self.lens.clear();
+                return Err(error.into());
+            }
+        }
+        if self.lens.is_empty() {
+            self.tell(EngineUpdate::LensDone)?;
+        }
+        Ok(())
     }
 
     /// Whether a request is waiting that ends what is being done.
@@ -117,6 +159,7 @@ impl Worker<'_> {
                 // The old model's memory is free before the new one's is taken.
                 self.text = None;
                 self.model = None;
+                self.lens.clear();
                 let updates = self.updates;
                 let mut last_percent = None;
                 let mut progress = |progress: LoadProgress| {
@@ -144,6 +187,7 @@ impl Worker<'_> {
                 };
                 let session = model.session();
                 self.text = None;
+                self.lens.clear();
                 self.sampler = None;
                 self.compute(session, tokens)?;
             }
@@ -163,6 +207,12 @@ impl Worker<'_> {
             }
             // What was to be stopped has ended by now.
             EngineRequest::Stop => {}
+            EngineRequest::SetLens(has_lens) => {
+                self.has_lens = has_lens;
+                if !has_lens {
+                    self.lens.clear();
+                }
+            }
         }
         Ok(())
     }
@@ -257,6 +307,9 @@ impl Worker<'_> {
             tokens,
             cache,
         });
+        if self.has_lens {
+            self.lens.push(Arc::clone(&pass));
+        }
         Ok(self.tell(EngineUpdate::PassDone { pass, text })?)
     }
 }

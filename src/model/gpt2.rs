@@ -337,8 +337,22 @@ impl Gpt2 {
         let normalized = self.ln_f.forward(&resid)?;
         let normalized = recorder.at(HookPoint::FinalNormalized, normalized)?; // [batch, pos, d_model]
         let flat = normalized.reshape((n_batch * n_pos, d_model))?;
-        let logits = flat.matmul(&self.unembed)?; // [batch * pos, d_vocab]
+        let logits = self.logits(&flat)?; // [batch * pos, d_vocab]
         recorder.at(HookPoint::Logits, logits.reshape((n_batch, n_pos, ()))?) // [batch, pos, d_vocab]
+    }
+
+    fn logits(&self, normalized: &Tensor) -> Result<Tensor> {
+        normalized.matmul(&self.unembed) // [n, d_vocab]
+    }
+
+    /// The logits, `[n, d_vocab]`, of residual vectors, `[n, d_model]`, as they would be if no
+    /// layer came after them.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn unembed(&self, resid: &Tensor) -> Result<Tensor> {
+        self.logits(&self.ln_f.forward(resid)?) // [n, d_vocab]
     }
 
     /// The number format it computes in.

@@ -7,6 +7,7 @@ mod checkpoint;
 mod error;
 mod gpt2;
 mod hub;
+mod lens;
 mod recorder;
 mod sampler;
 mod source;

@@ -169,6 +169,8 @@ pub(super) fn offscreen_app(subject: Subject, options: &ViewerOptions) -> Result
             .disable::<PipelinedRenderingPlugin>(),
     );
     add_viewer(&mut app, subject, options);
+    // A picture is drawn once: what it says must be legible.
+    app.world_mut().resource_mut::<UiSettings>().waits_for_fonts = true;
     Ok(app)
 }
 

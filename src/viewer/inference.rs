@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::ViewerSystems;
+use crate::analysis::Candidate;
 use crate::config::ModelConfig;
 use crate::engine::{
     EngineHandle, EngineRequest, EngineUpdate, LoadedModel, PauseReason, Prompt, SendError,
@@ -73,6 +74,17 @@ pub enum TraceEvent {
     },
     /// The pass is complete.
     PassDone,
+    /// The end of a layer was read through the logit lens, at these positions.
+    LensRead {
+        /// The layer.
+        layer: usize,
+        /// The first position.
+        first_pos: usize,
+        /// How many.
+        n_pos: usize,
+    },
+    /// The logit lens has read every layer of the text so far.
+    LensDone,
     /// Computing has ended.
     Paused(PauseReason),
     /// A request failed: the message for the user.
@@ -86,6 +98,9 @@ pub struct ActiveTrace {
     trace: Option<Trace>,
     /// The pass being computed, as far as it has come.
     live: Option<Pass>,
+    /// What each layer's end predicts, most probable first, `[layer][pos]`; empty where that is
+    /// not known.
+    lens: Vec<Vec<Vec<Candidate>>>,
     /// Whether this is a shape alone.
     is_shape: bool,
 }
@@ -105,6 +120,7 @@ impl ActiveTrace {
                 weights: None,
             }),
             live: None,
+            lens: Vec::new(),
             is_shape: true,
         }
     }
@@ -168,6 +184,24 @@ impl ActiveTrace {
         }
     }
 
+    /// What the residual stream at the end of `layer` predicts to follow `pos`, read through the
+    /// final norm and the unembedding, most probable first; none where that is not known.
+    pub fn lens(&self, layer: usize, pos: usize) -> Option<&[Candidate]> {
+        let top = self.lens.get(layer)?.get(pos)?;
+        (!top.is_empty()).then_some(top)
+    }
+
+    fn keep_lens(&mut self, layer: usize, first_pos: usize, top: Vec<Vec<Candidate>>) {
+        if self.lens.len() <= layer {
+            self.lens.resize(layer + 1, Vec::new());
+        }
+        let kept = &mut self.lens[layer];
+        kept.resize(kept.len().max(first_pos + top.len()), Vec::new());
+        for (place, top) in kept[first_pos..].iter_mut().zip(top) {
+            *place = top;
+        }
+    }
+
     /// Takes in an update, and says what it means.
     pub fn apply(&mut self, update: EngineUpdate) -> TraceEvent {
         match update {
@@ -176,6 +210,7 @@ impl ActiveTrace {
                 self.trace = Some(Trace::new(model.config.clone()));
                 self.model = Some(model);
                 self.live = None;
+                self.lens.clear();
                 TraceEvent::ModelLoaded
             }
             EngineUpdate::PassStarted { first_pos, tokens } => {
@@ -183,6 +218,7 @@ impl ActiveTrace {
                     && let Some(model) = &self.model
                 {
                     self.trace = Some(Trace::new(model.config.clone()));
+                    self.lens.clear();
                 }
                 let n_pos = tokens.len();
                 self.live = Some(Pass {
@@ -205,6 +241,20 @@ impl ActiveTrace {
                 }
                 TraceEvent::PassDone
             }
+            EngineUpdate::Lens {
+                layer,
+                first_pos,
+                top,
+            } => {
+                let n_pos = top.len();
+                self.keep_lens(layer, first_pos, top);
+                TraceEvent::LensRead {
+                    layer,
+                    first_pos,
+                    n_pos,
+                }
+            }
+            EngineUpdate::LensDone => TraceEvent::LensDone,
             EngineUpdate::Paused(reason) => {
                 self.live = None;
                 TraceEvent::Paused(reason)
@@ -255,5 +305,42 @@ fn send_wishes(
                 events.write(TraceEvent::Failed(error.to_string()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lens(layer: usize, first_pos: usize, tokens: &[u32]) -> EngineUpdate {
+        let candidate = |token: &u32| Candidate {
+            token: *token,
+            probability: 0.5,
+        };
+        EngineUpdate::Lens {
+            layer,
+            first_pos,
+            top: tokens.iter().map(|token| vec![candidate(token)]).collect(),
+        }
+    }
+
+    #[test]
+    fn what_the_lens_read_is_kept_by_layer_and_position_until_another_text_begins() {
+        let mut trace = ActiveTrace::of_shape("gpt2", ModelConfig::preset("gpt2").unwrap());
+        trace.apply(lens(2, 3, &[7, 8]));
+        trace.apply(lens(2, 0, &[5]));
+        let token = |trace: &ActiveTrace, layer, pos| Some(trace.lens(layer, pos)?[0].token);
+
+        assert_eq!(token(&trace, 2, 0), Some(5));
+        assert_eq!(token(&trace, 2, 1), None, "not read yet");
+        assert_eq!(token(&trace, 2, 4), Some(8));
+        assert_eq!(token(&trace, 1, 0), None);
+        assert_eq!(token(&trace, 2, 5), None);
+
+        trace.apply(EngineUpdate::PassStarted {
+            first_pos: 0,
+            tokens: vec![1],
+        });
+        assert_eq!(token(&trace, 2, 0), None);
     }
 }

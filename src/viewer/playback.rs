@@ -132,7 +132,7 @@ fn follow_trace(
                 let lane = playhead.lane;
                 seek(&mut playhead, &trace, lane);
             }
-            TraceEvent::Loading(_) => {}
+            TraceEvent::Loading(_) | TraceEvent::LensRead { .. } | TraceEvent::LensDone => {}
         }
     }
 }

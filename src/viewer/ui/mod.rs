@@ -3,6 +3,7 @@
 //! A panel is a value: state in a struct, data by reference, wishes out. This file gathers the data,
 //! draws the panels and sends the wishes on.
 
+mod fonts;
 mod keys;
 mod labels;
 pub mod panels;
@@ -13,12 +14,14 @@ use bevy::prelude::*;
 use bevy_egui::input::egui_wants_any_keyboard_input;
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
+use fonts::Fonts;
+use labels::{Eye, LabelScene, Room};
 use panels::{Intent, Panels};
 pub use view::UiView;
 
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
-use super::scene::{SceneLayout, SceneSettings, ValueTable};
+use super::scene::{DrawList, Predictions, SceneLayout, SceneSettings, ValueTable};
 use super::viewpoint::{CameraWish, Screen};
 use crate::analysis::Candidate;
 use crate::model::SamplerSettings;
@@ -59,6 +62,8 @@ pub struct UiSettings {
     pub can_run: bool,
     /// Size of panels and labels to begin with; 1 is the screen's own.
     pub scale: f32,
+    /// Whether a frame waits until the fonts that its texts need are there.
+    pub waits_for_fonts: bool,
 }
 
 impl Default for UiSettings {
@@ -70,6 +75,7 @@ impl Default for UiSettings {
             prompt: String::new(),
             can_run: true,
             scale: 1.0,
+            waits_for_fonts: false,
         }
     }
 }
@@ -89,10 +95,16 @@ pub(super) struct UiState {
     candidates_of: Option<(usize, usize)>,
     shown_theme: Option<crate::color::Theme>,
     has_prompt: bool,
+    fonts: Fonts,
 }
 
-fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>) {
+fn note_events(
+    mut events: MessageReader<TraceEvent>,
+    trace: Res<ActiveTrace>,
+    mut state: ResMut<UiState>,
+) {
     for event in events.read() {
+        note_texts(event, &trace, &mut state.fonts);
         match event {
             TraceEvent::Loading(progress) => {
                 let share = progress.done_bytes as f32 / progress.total_bytes.max(1) as f32;
@@ -112,7 +124,7 @@ fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>
                     n => format!("Computing {n} tokens"),
                 };
             }
-            TraceEvent::Computed { .. } => {}
+            TraceEvent::Computed { .. } | TraceEvent::LensRead { .. } | TraceEvent::LensDone => {}
             TraceEvent::PassDone => "Ready".clone_into(&mut state.status),
             TraceEvent::Paused(reason) => {
                 state.status = view::pause_text(*reason).to_owned();
@@ -123,6 +135,31 @@ fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>
                 "Failed".clone_into(&mut state.status);
             }
         }
+    }
+}
+
+/// Tells the fonts of the tokens that have come.
+fn note_texts(event: &TraceEvent, trace: &ActiveTrace, fonts: &mut Fonts) {
+    let Some(model) = trace.model() else {
+        return;
+    };
+    match *event {
+        TraceEvent::PassStarted { first_pos, n_pos } => {
+            for token in trace.tokens().into_iter().skip(first_pos).take(n_pos) {
+                fonts.note(&model.vocab.label(token));
+            }
+        }
+        TraceEvent::LensRead {
+            layer,
+            first_pos,
+            n_pos,
+        } => {
+            let tops = (first_pos..first_pos + n_pos).filter_map(|pos| trace.lens(layer, pos));
+            for candidate in tops.flatten() {
+                fonts.note(&model.vocab.label(candidate.token));
+            }
+        }
+        _ => {}
     }
 }
 
@@ -144,6 +181,8 @@ fn draw_ui(
     values: Res<ValueTable>,
     playback: Res<Playback>,
     playhead: Res<Playhead>,
+    list: Res<DrawList>,
+    predictions: Res<Predictions>,
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
     mut screen: ResMut<Screen>,
     mut wishes: Wishes,
@@ -167,7 +206,21 @@ fn draw_ui(
         &mut state.candidates,
         &mut state.candidates_of,
     );
+    state.fonts.note(&state.panels.prompt.text);
+    if let Some(model) = trace.model() {
+        for candidate in &state.candidates {
+            state.fonts.note(&model.vocab.label(candidate.token));
+        }
+    }
+    if let Some(definitions) = state.fonts.advance(ui_settings.waits_for_fonts) {
+        context.set_fonts(definitions);
+    }
+    let token_text = |token: u32| match trace.model() {
+        Some(model) => state.fonts.shown(&model.vocab.label(token)).into_owned(),
+        None => String::new(),
+    };
     let view = UiView {
+        token_text: &token_text,
         model: trace.model(),
         tokens: &trace.tokens(),
         candidates: &state.candidates,
@@ -188,15 +241,6 @@ fn draw_ui(
         n_not_finite: values.n_not_finite(),
         legend: view::legend(layout.as_ref().as_ref(), &values, &scene_settings),
     };
-    if ui_settings.has_labels
-        && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
-    {
-        // The panels' points may be larger or smaller than the camera's.
-        let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
-        let scale = context.viewport_rect().width() / camera_width.max(1.0);
-        let projector = |point: Vec3| labels::project(camera, transform, point, scale);
-        labels::draw(&context, layout, &view, &projector, transform.translation());
-    }
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
@@ -206,6 +250,34 @@ fn draw_ui(
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
     screen.set_if_neq(free_screen(whole, free));
+    if ui_settings.has_labels
+        && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
+    {
+        let eye = Eye::new(
+            camera.clip_from_view(),
+            transform.affine().inverse().into(),
+            transform.translation(),
+            whole,
+        );
+        let taken = areas(&context);
+        let scene = LabelScene {
+            layout,
+            eye,
+            room: Room {
+                // Beside a lone legend there is room.
+                free: if ui_settings.has_panels { free } else { whole },
+                taken: &taken,
+            },
+            tokens: view.tokens,
+            token_text: view.token_text,
+            playhead: view.playhead,
+            n_orders: view.n_orders,
+            lens: &|layer, pos| trace.lens(layer, pos),
+            predictions: &|pos| predictions.at(pos),
+            cell: &|cell| view::cell_look(cell, &trace, layout, &list),
+        };
+        labels::draw(&context, view.theme, &scene);
+    }
     for intent in intents {
         fulfil(
             intent,
@@ -216,6 +288,19 @@ fn draw_ui(
         );
     }
     Ok(())
+}
+
+/// What windows and other floating parts cover, in points.
+fn areas(context: &egui::Context) -> Vec<egui::Rect> {
+    context.memory(|memory| {
+        let layers = memory.areas().visible_layer_ids();
+        let floating = layers
+            .into_iter()
+            .filter(|layer| layer.order == egui::Order::Middle);
+        floating
+            .filter_map(|layer| memory.area_rect(layer.id))
+            .collect()
+    })
 }
 
 /// The part of the picture that the panels leave free, as the camera counts.

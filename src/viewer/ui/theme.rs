@@ -21,7 +21,8 @@ pub fn panel_fill(theme: Theme) -> Color32 {
 /// The ground of a label in the world.
 pub fn label_fill(theme: Theme) -> Color32 {
     match theme {
-        Theme::Dark => Color32::from_black_alpha(150),
+        // What lies below shows through, as little as type allows.
+        Theme::Dark => Color32::from_black_alpha(200),
         Theme::Light => color(theme.neutrals().background),
     }
 }
@@ -31,6 +32,35 @@ pub fn weak_text(theme: Theme) -> Color32 {
     match theme {
         Theme::Dark => Color32::from_rgb(139, 149, 167),
         Theme::Light => Color32::from_rgb(92, 101, 117),
+    }
+}
+
+/// A colour of which only a share is left, so that over the ground it passes evenly from one to
+/// the other: the renderer adds light, while egui's own fading halves the number that stands for it.
+pub fn faded(color: Color32, share: f32) -> Color32 {
+    let [r, g, b, a] = color.to_srgba_unmultiplied();
+    let alpha = f32::from(a) / 255.0 * share;
+    let [r, g, b] = [r, g, b].map(|part| {
+        let light = egui::ecolor::linear_f32_from_gamma_u8(part);
+        egui::ecolor::gamma_u8_from_linear_f32(light * alpha)
+    });
+    Color32::from_rgba_premultiplied(r, g, b, (255.0 * alpha).round() as u8)
+}
+
+/// Text that stands between weak and strong, by `strength` from 0 to 1.
+pub fn text_of_strength(theme: Theme, strength: f32) -> Color32 {
+    weak_text(theme).lerp_to_gamma(color(theme.neutrals().text), strength)
+}
+
+/// Text on a cell of this colour: whichever of dark and light stands out more.
+pub fn ink_on(rgb: Rgb) -> Color32 {
+    let [r, g, b] = rgb.map(|part| (f32::from(part) / 255.0).powf(2.2));
+    let luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    // Here contrast with black passes that with white.
+    if luminance > 0.18 {
+        Color32::from_rgb(8, 9, 12)
+    } else {
+        Color32::from_rgb(250, 251, 252)
     }
 }
 

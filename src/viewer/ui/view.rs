@@ -6,11 +6,15 @@ use crate::analysis::{Candidate, top_candidates};
 use crate::color::{Colormap, RangeMode, Theme};
 use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
-use crate::layout::{Kind, ModelLayout};
+use crate::layout::{CellId, Kind, ModelLayout};
 use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
-use crate::viewer::scene::{Reduction, SceneSettings, ValueTable, shown_hooks, tensor_ranges};
+use crate::viewer::scene::{
+    DrawList, Reduction, SceneSettings, ValueTable, shown_hooks, tensor_ranges,
+};
+
+use super::labels::CellLook;
 
 /// How many next tokens are listed.
 const N_CANDIDATES: usize = 5;
@@ -19,6 +23,8 @@ const N_CANDIDATES: usize = 5;
 pub struct UiView<'a> {
     /// The model, once it is loaded.
     pub model: Option<&'a LoadedModel>,
+    /// A token's text as it can be shown, blanks made visible.
+    pub token_text: &'a dyn Fn(u32) -> String,
     /// The token at every position.
     pub tokens: &'a [u32],
     /// What may follow the playhead's token.
@@ -171,6 +177,54 @@ pub(super) fn legend(
             note: "linear; greatest of each name; scores: greatest magnitude".to_owned(),
         },
     ]
+}
+
+/// A cell's exact value, and its box as the shaders draw it; none where no pass has recorded it.
+pub(super) fn cell_look(
+    cell: CellId,
+    trace: &ActiveTrace,
+    layout: &ModelLayout,
+    list: &DrawList,
+) -> Option<CellLook> {
+    let token = trace.token(cell.pos)?;
+    let unit = list.uniform.height_unit;
+    let Some(block) = layout.block(cell.hook) else {
+        let band = layout.band(cell.hook)?;
+        let value = *token.attention_row(cell.hook, cell.head)?.get(cell.index)?;
+        if cell.hook.is_non_negative() {
+            return Some(CellLook {
+                value,
+                height: 2.0 * unit * value.min(1.0),
+                color: Colormap::Sequential.color(list.theme, value),
+            });
+        }
+        let order = band.order as u32;
+        let drawn = list.fields.iter().find(|field| field.order == order)?;
+        return Some(signed_look(value, drawn.value_scale, unit, list.theme));
+    };
+    let index = cell.head * block.grid.n_per_head() + cell.index;
+    let value = *token.row(cell.hook)?.get(index)?;
+    let drawn = list.blocks.iter();
+    let drawn = drawn
+        .zip(&layout.blocks)
+        .find(|(_, laid)| laid.hook == cell.hook)?
+        .0;
+    Some(signed_look(value, drawn.value_scale, unit, list.theme))
+}
+
+fn signed_look(value: f32, scale: f32, unit: f32, theme: Theme) -> CellLook {
+    let share = value * scale;
+    let magnitude = share.abs().min(9.0);
+    let rise = if magnitude > 1.0 {
+        1.0 + 1.5 * magnitude.ln()
+    } else {
+        magnitude
+    };
+    CellLook {
+        value,
+        height: if value.is_finite() { rise } else { 0.5 } * unit,
+        color: Colormap::Diverging.color(theme, 0.5 + 0.5 * share.clamp(-1.0, 1.0)),
+    }
 }
 
 /// A number for a label: three digits.

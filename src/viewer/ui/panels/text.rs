@@ -14,7 +14,7 @@ impl TextPanel {
     /// Draws the panel.
     pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
         heading(ui, "Text");
-        let Some(model) = view.model else {
+        if view.model.is_none() {
             let text = if view.loading.is_some() {
                 "The model is being read…"
             } else {
@@ -22,7 +22,7 @@ impl TextPanel {
             };
             ui.colored_label(theme::weak_text(view.theme), text);
             return;
-        };
+        }
         if view.tokens.is_empty() {
             ui.colored_label(theme::weak_text(view.theme), "No text yet");
         }
@@ -34,7 +34,7 @@ impl TextPanel {
             ui.colored_label(theme::weak_text(view.theme), "Nothing predicted yet");
         }
         for candidate in view.candidates {
-            let label = quoted(&model.vocab.label(candidate.token));
+            let label = quoted(&(view.token_text)(candidate.token));
             bar(ui, view, &label, candidate.probability).on_hover_text(format!(
                 "token {} with probability {}",
                 candidate.token, candidate.probability
@@ -50,9 +50,6 @@ fn quoted(label: &str) -> String {
 
 /// The tokens as running text; a click shows the text up to there.
 fn tokens(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
-    let Some(model) = view.model else {
-        return;
-    };
     egui::ScrollArea::vertical()
         .id_salt("tokens")
         .max_height(150.0)
@@ -61,7 +58,7 @@ fn tokens(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing = vec2(1.0, 3.0);
                 for (pos, token) in view.tokens.iter().enumerate() {
-                    let mut text = RichText::new(model.vocab.label(*token).replace('·', " "));
+                    let mut text = RichText::new((view.token_text)(*token).replace('·', " "));
                     let is_shown = pos <= view.playhead.lane;
                     if !is_shown {
                         text = text.color(theme::weak_text(view.theme));
