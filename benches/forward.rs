@@ -7,10 +7,9 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::{Device, Tensor};
 use llmscope::config::ModelConfig;
-use llmscope::model::{Gpt2, Model};
+use llmscope::model::Model;
 use llmscope::trace::ActivationCache;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -105,7 +104,5 @@ fn random_model(preset: &str) -> Result<Model> {
         let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu)?;
         weights.insert(spec.name, tensor);
     }
-    let vb = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
-    let net = Gpt2::load(&config, vb)?;
-    Ok(Model::from_net(preset, config, net, Device::Cpu))
+    Ok(Model::from_tensors(preset, config, weights, Device::Cpu)?)
 }

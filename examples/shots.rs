@@ -1,22 +1,48 @@
-//! Renders the standard views of the embedded model into `target/shots/*.png`.
+//! Renders the standard views into `target/shots/*.png`: of the embedded model, of every shape known
+//! by name, and of a thousand tokens. Words on the command line pick the shots whose names hold
+//! them.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use candle_core::{Device, Tensor};
 use llmscope::color::Theme;
+use llmscope::config::ModelConfig;
 use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
-use llmscope::model::{LoadSettings, ModelSource};
+use llmscope::hook::{BlockSite, HookPoint};
+use llmscope::layout::{CellId, GroundRect, Kind, ModelLayout};
+use llmscope::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, save_png};
-use llmscope::viewer::viewpoint::Viewpoint;
+use llmscope::viewer::scene::SceneSettings;
+use llmscope::viewer::viewpoint::{Pose, Screen, Viewpoint};
+use llmscope::weight::{WeightPoint, WeightSite};
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 const PROMPT: &str = "Mary gave John a red ball. John took the";
 const NEW_TOKENS: usize = 3;
 
+/// Where the camera stands.
+type PoseOf = fn(&ModelLayout, &Screen) -> Pose;
+
+/// A picture to be made.
+struct Shot {
+    name: String,
+    theme: Theme,
+    has_panels: bool,
+    pose: PoseOf,
+    /// How far the signal has come in the last pass, in hook points; all the way without it.
+    order: Option<f32>,
+    /// Changes what is shown.
+    settings: fn(&mut SceneSettings),
+}
+
 fn main() -> Result<()> {
     tracing_subscriber::fmt()
-        .with_env_filter("warn")
+        .with_env_filter("error")
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .init();
@@ -24,96 +50,286 @@ fn main() -> Result<()> {
     fs::create_dir_all(&folder)?;
     let only: Vec<String> = std::env::args().skip(1).collect();
     let is_wanted = |name: &str| only.is_empty() || only.iter().any(|only| name.contains(only));
-    let updates = run_demo()?;
-    for viewpoint in Viewpoint::ALL {
-        for theme in [Theme::Dark, Theme::Light] {
-            let mut name = viewpoint.title().to_lowercase();
-            if theme == Theme::Light {
-                if !matches!(viewpoint, Viewpoint::Overview | Viewpoint::Heads) {
-                    continue;
-                }
-                name.push_str("-light");
-            }
-            if is_wanted(&name) {
-                let options = ViewerOptions {
-                    theme,
-                    viewpoint,
-                    has_panels: false,
-                    ..ViewerOptions::default()
-                };
-                shoot(&folder, &name, &options, &updates, None)?;
-            }
+    let wanted = |shots: Vec<Shot>| -> Vec<Shot> {
+        let shots = shots.into_iter();
+        shots.filter(|shot| is_wanted(&shot.name)).collect()
+    };
+    let shots = wanted(demo_shots());
+    if !shots.is_empty() {
+        let engine = EngineHandle::start()?;
+        let updates = run(&engine, ModelSource::Demo, Prompt::Text(PROMPT.to_owned()))?;
+        shoot_all(&folder, shots, &updates)?;
+    }
+    for name in ModelConfig::preset_names() {
+        for shot in wanted(vec![shot(&format!("arch-{name}"), overview)]) {
+            shoot_shape(&folder, name, &shot)?;
         }
     }
-    for theme in [Theme::Dark, Theme::Light] {
-        let name = match theme {
-            Theme::Dark => "window",
-            Theme::Light => "window-light",
-        };
-        if is_wanted(name) {
-            let options = ViewerOptions {
-                theme,
-                ..ViewerOptions::default()
-            };
-            shoot(&folder, name, &options, &updates, None)?;
-        }
-    }
-    if is_wanted("halfway") {
-        shoot(
-            &folder,
-            "halfway",
-            &ViewerOptions::default(),
-            &updates,
-            Some(31.0),
-        )?;
+    let shots = wanted(long_shots());
+    if !shots.is_empty() {
+        let engine = EngineHandle::start_with(load_random)?;
+        let tokens = (0..1_024u32).map(|index| index * 37 % 50_257).collect();
+        let source = ModelSource::Unknown("gpt2".to_owned());
+        let updates = run(&engine, source, Prompt::Tokens(tokens))?;
+        shoot_all(&folder, shots, &updates)?;
     }
     Ok(())
 }
 
+fn overview(layout: &ModelLayout, screen: &Screen) -> Pose {
+    Viewpoint::Overview.pose(layout, screen)
+}
+
+fn shot(name: &str, pose: PoseOf) -> Shot {
+    Shot {
+        name: name.to_owned(),
+        theme: Theme::Dark,
+        has_panels: false,
+        pose,
+        order: None,
+        settings: |_| {},
+    }
+}
+
+/// Straight before a tensor of layer 1, on the lane of the sixth token.
+fn before(layout: &ModelLayout, screen: &Screen, site: BlockSite) -> Pose {
+    let hook = HookPoint::block(1, site);
+    let rect = match (layout.block(hook), layout.band(hook)) {
+        (Some(block), _) => layout.tile_rect(block, 5),
+        (_, Some(band)) => band.square(2),
+        _ => layout.bounds(),
+    };
+    Pose::before(rect, screen)
+}
+
+fn before_weight(layout: &ModelLayout, screen: &Screen, weight: WeightPoint) -> Pose {
+    let rect = layout.fields_of(weight).next().map(|field| field.rect);
+    Pose::before(rect.unwrap_or_default(), screen)
+}
+
+fn before_exit(layout: &ModelLayout, screen: &Screen) -> Pose {
+    let last = layout.n_lanes - 1;
+    let Some(skyline) = &layout.skyline else {
+        return overview(layout, screen);
+    };
+    let near = skyline.bar(last.saturating_sub(5), 0);
+    let rect = near.union(&skyline.bar(last, skyline.n_ranks - 1));
+    let room = GroundRect {
+        size: rect.size + glam::Vec2::new(0.0, 0.5 * skyline.height),
+        ..rect
+    };
+    Pose {
+        pitch: 0.35,
+        ..Pose::before(room, screen)
+    }
+}
+
+fn demo_shots() -> Vec<Shot> {
+    let views: [(&str, PoseOf); 6] = [
+        ("overview", overview),
+        ("layer", |l, s| Viewpoint::Layer.pose(l, s)),
+        ("street", |l, s| Viewpoint::Street.pose(l, s)),
+        ("heads", |l, s| Viewpoint::Heads.pose(l, s)),
+        ("neurons", |l, s| Viewpoint::Neurons.pose(l, s)),
+        ("map", |l, s| Viewpoint::Map.pose(l, s)),
+    ];
+    let mut shots = Vec::new();
+    for (name, pose) in views {
+        for theme in [Theme::Dark, Theme::Light] {
+            let suffix = if theme == Theme::Light { "-light" } else { "" };
+            shots.push(Shot {
+                theme,
+                ..shot(&format!("{name}{suffix}"), pose)
+            });
+        }
+    }
+    let stages: [(&str, PoseOf); 8] = [
+        ("stage-stream", |l, s| before(l, s, BlockSite::ResidPre)),
+        ("stage-queries", |l, s| before(l, s, BlockSite::Q)),
+        ("stage-scores", |l, s| before(l, s, BlockSite::AttnScores)),
+        ("stage-pattern", |l, s| before(l, s, BlockSite::Pattern)),
+        ("stage-neurons", |l, s| before(l, s, BlockSite::MlpPost)),
+        ("stage-exit", before_exit),
+        ("weights-attention", |l, s| {
+            before_weight(l, s, WeightPoint::block(1, WeightSite::Query))
+        }),
+        ("weights-mlp", |l, s| {
+            before_weight(l, s, WeightPoint::block(1, WeightSite::MlpIn))
+        }),
+    ];
+    shots.extend(stages.map(|(name, pose)| shot(name, pose)));
+    shots.push(shot("weights-close", |layout, screen| {
+        let pose = before_weight(layout, screen, WeightPoint::block(1, WeightSite::Query));
+        Pose {
+            radius: 0.12 * pose.radius,
+            ..pose
+        }
+    }));
+    shots.push(shot("numbers", |layout, screen| {
+        let pose = before(layout, screen, BlockSite::ResidPre);
+        Pose {
+            radius: 0.4 * pose.radius,
+            ..pose
+        }
+    }));
+    shots.push(Shot {
+        order: Some(36.0),
+        ..shot("halfway", overview)
+    });
+    shots.push(Shot {
+        settings: |settings| {
+            settings.arc_choice.heads = [2].into();
+            settings.arc_choice.layer = Some(1);
+            settings.arc_threshold = 0.05;
+        },
+        ..shot("arcs-one-head", |l, s| Viewpoint::Layer.pose(l, s))
+    });
+    shots.push(Shot {
+        settings: |settings| {
+            settings.hidden = [
+                Kind::Weights,
+                Kind::Site(BlockSite::AttnScores),
+                Kind::Site(BlockSite::Ln1Normalized),
+                Kind::Site(BlockSite::Ln2Normalized),
+                Kind::Site(BlockSite::MlpPre),
+            ]
+            .into();
+        },
+        ..shot("hidden-kinds", overview)
+    });
+    for theme in [Theme::Dark, Theme::Light] {
+        let suffix = if theme == Theme::Light { "-light" } else { "" };
+        shots.push(Shot {
+            theme,
+            has_panels: true,
+            ..shot(&format!("window{suffix}"), overview)
+        });
+    }
+    shots
+}
+
+fn long_shots() -> Vec<Shot> {
+    vec![
+        shot("long-overview", overview),
+        shot("long-layer", |l, s| Viewpoint::Layer.pose(l, s)),
+        shot("long-heads", |l, s| Viewpoint::Heads.pose(l, s)),
+        shot("long-pattern", |l, s| before(l, s, BlockSite::Pattern)),
+        shot("long-pattern-close", |layout, screen| {
+            let cell = CellId {
+                hook: HookPoint::block(1, BlockSite::Pattern),
+                pos: 700,
+                head: 2,
+                index: 300,
+            };
+            let rect = layout.cell_rect(cell).unwrap_or_default();
+            let pose = Pose::before(rect, screen);
+            Pose {
+                radius: 24.0 * pose.radius,
+                ..pose
+            }
+        }),
+    ]
+}
+
+/// A model of a published shape with random weights, large enough that heads choose among keys.
+fn load_random(
+    source: &ModelSource,
+    _settings: &LoadSettings,
+    _progress: &mut dyn FnMut(LoadProgress),
+) -> Result<Model, ModelError> {
+    let name = source.to_string();
+    let config = ModelConfig::preset(&name).ok_or_else(|| ModelError::NoSuchModel(name.clone()))?;
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut weights = HashMap::new();
+    for spec in config.weights() {
+        let reach = match spec.name.as_str() {
+            name if name.ends_with("ln_1.weight") => 2.0,
+            name if name.contains("c_attn.weight") => 0.12,
+            name if name.starts_with("w") => 0.08,
+            _ => 0.05,
+        };
+        let values: Vec<f32> = (0..spec.element_count())
+            .map(|_| rng.random_range(-reach..reach))
+            .collect();
+        let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu)?;
+        weights.insert(spec.name, tensor);
+    }
+    Model::from_tensors(&name, config, weights, Device::Cpu)
+}
+
 /// Everything the engine tells of the prompt and a few tokens after it.
-fn run_demo() -> Result<Vec<EngineUpdate>> {
-    let engine = EngineHandle::start()?;
+fn run(engine: &EngineHandle, source: ModelSource, prompt: Prompt) -> Result<Vec<EngineUpdate>> {
+    let n_new = if matches!(source, ModelSource::Demo) {
+        NEW_TOKENS
+    } else {
+        0
+    };
+    engine.request(EngineRequest::SetLens(n_new > 0))?;
     engine.request(EngineRequest::Load {
-        source: ModelSource::Demo,
+        source,
         settings: LoadSettings::default(),
     })?;
-    engine.request(EngineRequest::SetLens(true))?;
-    engine.request(EngineRequest::SetPrompt(Prompt::Text(PROMPT.to_owned())))?;
-    engine.request(EngineRequest::Play(NEW_TOKENS))?;
+    engine.request(EngineRequest::SetPrompt(prompt))?;
+    engine.request(EngineRequest::Play(n_new))?;
     let mut updates = Vec::new();
-    let mut is_paused = false;
     while let Some(update) = engine.wait_update() {
-        match update {
-            EngineUpdate::Failed(error) => anyhow::bail!("{error}"),
-            EngineUpdate::LensDone if is_paused => break,
-            EngineUpdate::Paused(_) => is_paused = true,
-            _ => updates.push(update),
+        if let EngineUpdate::Failed(error) = &update {
+            anyhow::bail!("{error}");
+        }
+        let is_last = if n_new > 0 {
+            matches!(update, EngineUpdate::LensDone)
+        } else {
+            matches!(update, EngineUpdate::Paused(_))
+        };
+        updates.push(update);
+        if is_last {
+            break;
         }
     }
     Ok(updates)
 }
 
-fn shoot(
-    folder: &Path,
-    name: &str,
-    options: &ViewerOptions,
-    updates: &[EngineUpdate],
-    order: Option<f32>,
-) -> Result<()> {
-    let subject = Subject::Model {
-        engine: EngineHandle::start()?,
-        prompt: PROMPT.to_owned(),
-    };
-    let mut offscreen = Offscreen::new(subject, options, 1280, 720)?;
-    for update in updates {
-        offscreen.feed(update.clone());
+fn options(shot: &Shot) -> ViewerOptions {
+    ViewerOptions {
+        theme: shot.theme,
+        has_panels: shot.has_panels,
+        ..ViewerOptions::default()
     }
+}
+
+fn shoot_all(folder: &Path, shots: Vec<Shot>, updates: &[EngineUpdate]) -> Result<()> {
+    for shot in shots {
+        let subject = Subject::Model {
+            engine: EngineHandle::start()?,
+            prompt: PROMPT.to_owned(),
+        };
+        let mut offscreen = Offscreen::new(subject, &options(&shot), 1280, 720)?;
+        (shot.settings)(&mut offscreen.world().resource_mut::<SceneSettings>());
+        for update in updates {
+            offscreen.feed(update.clone());
+        }
+        shoot(folder, &shot, &mut offscreen)?;
+    }
+    Ok(())
+}
+
+fn shoot_shape(folder: &Path, name: &str, shot: &Shot) -> Result<()> {
+    let subject = Subject::Shape {
+        name: name.to_owned(),
+        config: ModelConfig::preset(name).ok_or_else(|| anyhow::anyhow!("no shape {name}"))?,
+    };
+    let mut offscreen = Offscreen::new(subject, &options(shot), 1280, 720)?;
+    shoot(folder, shot, &mut offscreen)
+}
+
+fn shoot(folder: &Path, shot: &Shot, offscreen: &mut Offscreen) -> Result<()> {
     offscreen.draw(); // Where the panels are, the camera knows from here on.
-    offscreen.look_from(|layout, screen| options.viewpoint.pose(layout, screen));
-    if let Some(order) = order {
+    offscreen.look_from(shot.pose);
+    if let Some(order) = shot.order {
+        offscreen.seek(9);
         offscreen.seek_order(order);
     }
-    let path = folder.join(format!("{name}.png"));
+    let path = folder.join(format!("{}.png", shot.name));
     save_png(&offscreen.picture()?, &[], &path, true)?;
     eprintln!("{}", path.display());
     Ok(())

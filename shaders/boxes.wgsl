@@ -24,11 +24,15 @@ const FIELD_BIT: u32 = 0x80000000u;
 const BOX_SHARE: f32 = 0.84;
 // Height of a weight at the end of its range, in edges of its cell.
 const WEIGHT_HEIGHT: f32 = 3.0;
+// Greatest height of attention within its range, in edges of its cell: many tokens have small cells.
+const SQUARE_HEIGHT: f32 = 8.0;
 
 struct Varyings {
     @builtin(position) clip_position: vec4<f32>,
     @location(0) position: vec3<f32>,
     @location(1) @interpolate(flat) color: vec3<f32>,
+    // The same from the box's own corner: far from the origin it is the more precise one.
+    @location(2) local: vec3<f32>,
 }
 
 struct Cell {
@@ -88,12 +92,15 @@ fn field_cell(near: NearTile, cell: u32) -> Cell {
     }
     if field.kind == FIELD_PATTERN {
         let weight = select(min(number.value, 1.0), 0.5, number.value >= NOT_FINITE);
-        out.height = weight * 2.0 * world.height_unit * shown;
+        out.height = weight * min(2.0 * world.height_unit, SQUARE_HEIGHT * out.size.x) * shown;
         out.color = mix(world.no_value.rgb, weight_color(number.value), shown);
         return out;
     }
     let rise = rise_of(number.value, field.value_scale);
-    let unit = select(world.height_unit, WEIGHT_HEIGHT * min(out.size.x, out.size.y), is_weight);
+    var unit = min(world.height_unit, SQUARE_HEIGHT * out.size.x);
+    if is_weight {
+        unit = WEIGHT_HEIGHT * min(out.size.x, out.size.y);
+    }
     out.height = rise * unit * shown;
     out.color = mix(world.no_value.rgb, signed_color(number.value, field.value_scale), shown);
     return out;
@@ -117,11 +124,8 @@ fn vertex(@builtin(vertex_index) corner: u32, @builtin(instance_index) instance:
     let along = mix(margin, 1.0 - margin, f32((corner >> 1u) & 1u));
     let up = f32(corner >> 2u);
     var out: Varyings;
-    out.position = vec3(
-        cell.near_left.x + across * cell.size.x,
-        up * height,
-        cell.near_left.y - along * cell.size.y,
-    );
+    out.local = vec3(across * cell.size.x, up * height, -along * cell.size.y);
+    out.position = vec3(cell.near_left.x, 0.0, cell.near_left.y) + out.local;
     out.clip_position = view.clip_from_world * vec4(out.position, 1.0);
     // What does not rise leaves the drawing to the tile.
     if height < 0.02 * narrow {
@@ -133,7 +137,7 @@ fn vertex(@builtin(vertex_index) corner: u32, @builtin(instance_index) instance:
 
 @fragment
 fn fragment(in: Varyings) -> @location(0) vec4<f32> {
-    let normal = normalize(cross(dpdx(in.position), dpdy(in.position)));
+    let normal = normalize(cross(dpdx(in.local), dpdy(in.local)));
     // Tops keep the legend's colour; sides darken, each pair alike, so that form reads.
     let facing = abs(normal);
     let light = facing.y + 0.74 * facing.z + 0.58 * facing.x;

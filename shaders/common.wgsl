@@ -35,7 +35,8 @@ struct World {
     pixels_per_unit: f32,
     attention_grid: u32,
     attention_block: u32,
-    unused: u32,
+    // What attention comes down to: 0 the greatest magnitude, 1 the mean.
+    reduction: u32,
 }
 
 struct Block {
@@ -217,11 +218,45 @@ fn exact_at(field: Field, row: u32, col: u32) -> Number {
     return window_at(field, row, col);
 }
 
+// What the cells of a field's window around a place come down to, `2^more` by `2^more` of them.
+fn reduced_window(field: Field, row: u32, col: u32, more: u32) -> Number {
+    let edge = 1u << more;
+    let first_row = (row >> (field.level + more)) << more;
+    let first_col = (col >> (field.level + more)) << more;
+    var number = Number(0.0, false);
+    var count = 0.0;
+    for (var index = 0u; index < edge * edge; index += 1u) {
+        let at_row = (first_row + index / edge) << field.level;
+        let at_col = (first_col + index % edge) << field.level;
+        let cell = window_at(field, at_row, at_col);
+        let is_future = field.kind != FIELD_WEIGHT && (first_col + index % edge) > (first_row + index / edge);
+        if !cell.is_there || is_future {
+            continue;
+        }
+        number.is_there = true;
+        count += 1.0;
+        if field.kind == FIELD_WEIGHT {
+            number.value += cell.value * cell.value;
+        } else if world.reduction == 1u {
+            number.value += abs(cell.value);
+        } else {
+            number.value = max(number.value, abs(cell.value));
+        }
+    }
+    if field.kind == FIELD_WEIGHT {
+        number.value = sqrt(number.value / max(count, 1.0));
+    } else if world.reduction == 1u {
+        number.value = number.value / max(count, 1.0);
+    }
+    return number;
+}
+
 // What the numbers around a place come down to, seen at so many numbers a pixel.
 fn reduced_at(field: Field, row: u32, col: u32, numbers_per_pixel: f32) -> Number {
     let wanted = log2(max(numbers_per_pixel, 1.0));
-    if field.slot > 0u && field.level > 0u {
-        let number = window_at(field, row, col);
+    if field.slot > 0u {
+        let more = u32(clamp(round(wanted - f32(field.level)), 0.0, 2.0));
+        let number = reduced_window(field, row, col, more);
         if number.is_there {
             return number;
         }

@@ -48,7 +48,7 @@ impl Theme {
                 background: [9, 11, 16],
                 ground: [15, 18, 25],
                 road: [30, 35, 46],
-                no_value: [38, 43, 54],
+                no_value: [47, 54, 69],
                 line: [92, 101, 120],
                 text: [226, 231, 240],
             },

@@ -14,6 +14,7 @@ mod source;
 mod tokenizer;
 mod weights;
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -112,7 +113,29 @@ impl Model {
         })
     }
 
-    /// Wraps a net made elsewhere, such as one with random weights; it has no tokenizer.
+    /// A model of weights made elsewhere, such as random ones: the tensors of
+    /// [`ModelConfig::weights`] by their names. It has no tokenizer.
+    ///
+    /// # Errors
+    ///
+    /// If a tensor is missing or has another shape.
+    pub fn from_tensors(
+        name: &str,
+        config: ModelConfig,
+        tensors: HashMap<String, Tensor>,
+        device: Device,
+    ) -> Result<Self, ModelError> {
+        let weights = Weights::new(&config, tensors.clone());
+        let vb = VarBuilder::from_tensors(tensors, DType::F32, &device);
+        let net = Gpt2::load(&config, vb)?;
+        Ok(Self {
+            weights: Some(Arc::new(weights)),
+            ..Self::from_net(name, config, net, device)
+        })
+    }
+
+    /// Wraps a net made elsewhere, such as one in training; it has no tokenizer, and its weights
+    /// can't be looked at.
     pub fn from_net(name: &str, config: ModelConfig, net: Gpt2, device: Device) -> Self {
         Self {
             name: name.to_owned(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bevy::prelude::*;
 
+use super::attention::Reduction;
 use super::gpu::{Block, FIELD_PATTERN, FIELD_SCORES, FIELD_WEIGHT, FLAG_STREAM, Field};
 use super::values::{TensorStats, ValueTable};
 use super::weights::WeightStore;
@@ -218,6 +219,10 @@ fn arrange_world(
     uniform.n_squares = values.attention().n_squares() as u32;
     uniform.attention_grid = values.attention().grid() as u32;
     uniform.attention_block = values.attention().block() as u32;
+    uniform.reduction = match settings.reduction {
+        Reduction::Max => 0,
+        Reduction::Mean => 1,
+    };
     uniform.height_unit = HEIGHT_SHARE * layout.tile_size.x;
     uniform.fog_distance = 1.6 * layout.bounds().size.length();
     uniform.fog_strength = 0.6;

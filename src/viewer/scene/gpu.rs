@@ -58,8 +58,8 @@ pub struct WorldUniform {
     pub attention_grid: u32,
     /// Tokens along an edge of one of those cells.
     pub attention_block: u32,
-    /// Fills up to sixteen bytes.
-    pub unused: u32,
+    /// What attention comes down to: 0 the greatest magnitude, 1 the mean.
+    pub reduction: u32,
 }
 
 /// A tensor whose tiles lie in every lane.

@@ -91,8 +91,14 @@ impl<'a> CellHeights<'a> {
             }
         };
         let shown = self.shown(cell.pos, order);
+        let square_unit = SQUARE_HEIGHT * rect.size.x;
+        let unit = match cell.hook.site() {
+            Some(BlockSite::Pattern) => square_unit.min(2.0 * uniform.height_unit),
+            Some(BlockSite::AttnScores) => square_unit.min(uniform.height_unit),
+            _ => uniform.height_unit,
+        };
         let height = if cell.hook.site() == Some(BlockSite::Pattern) {
-            2.0 * if value.is_finite() {
+            if value.is_finite() {
                 value.clamp(0.0, 1.0)
             } else {
                 0.5
@@ -105,7 +111,7 @@ impl<'a> CellHeights<'a> {
                 0.5
             })
         };
-        let height = height * uniform.height_unit * shown * risen;
+        let height = height * unit * shown * risen;
         (height >= 0.02 * rect.size.x).then_some(height)
     }
 
@@ -121,6 +127,8 @@ impl<'a> CellHeights<'a> {
     }
 }
 
+/// Greatest height of attention within its range, in edges of its cell: many tokens have small cells.
+pub const SQUARE_HEIGHT: f32 = 8.0;
 /// Beyond this many ranges towers rise no more.
 const MAX_MAGNITUDE: f32 = 9.0;
 

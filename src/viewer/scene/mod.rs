@@ -28,7 +28,7 @@ pub use gpu::{
     FIELD_WEIGHT, FLAG_STREAM, Field, Line, MAX_NEAR_CELLS, MAX_NEAR_TILES, NOT_FINITE, NearTile,
     Tile, WorldUniform,
 };
-pub use heights::CellHeights;
+pub use heights::{CellHeights, SQUARE_HEIGHT};
 pub use links::Highlight;
 pub use near::NearTiles;
 pub use pool::{PoolKey, Slot, Upload, ValuePool};

@@ -178,9 +178,9 @@ fn wants(
     wants
 }
 
-/// How often numbers `pixels` wide are to be halved until they can be told apart.
+/// How often numbers `pixels` wide are to be halved until each has a pixel.
 fn level_for(pixels: f32) -> u32 {
-    (DETAIL_PIXELS / pixels.max(1e-6)).log2().ceil().max(0.0) as u32
+    (0.9 / pixels.max(1e-6)).log2().ceil().max(0.0) as u32
 }
 
 fn window_for(field: &GroundField, source: &WeightField, eye: &Eye, pixels: f32) -> Option<Window> {

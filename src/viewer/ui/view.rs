@@ -11,7 +11,7 @@ use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
-    DrawList, Reduction, SceneSettings, ValueTable, shown_hooks, tensor_ranges,
+    DrawList, Reduction, SQUARE_HEIGHT, SceneSettings, ValueTable, shown_hooks, tensor_ranges,
 };
 
 use super::labels::CellLook;
@@ -190,16 +190,18 @@ pub(super) fn cell_look(
     let unit = list.uniform.height_unit;
     let Some(block) = layout.block(cell.hook) else {
         let band = layout.band(cell.hook)?;
+        let square_unit = SQUARE_HEIGHT * layout.cell_rect(cell)?.size.x;
         let value = *token.attention_row(cell.hook, cell.head)?.get(cell.index)?;
         if cell.hook.is_non_negative() {
             return Some(CellLook {
                 value,
-                height: 2.0 * unit * value.min(1.0),
+                height: square_unit.min(2.0 * unit) * value.min(1.0),
                 color: Colormap::Sequential.color(list.theme, value),
             });
         }
         let order = band.order as u32;
         let drawn = list.fields.iter().find(|field| field.order == order)?;
+        let unit = square_unit.min(unit);
         return Some(signed_look(value, drawn.value_scale, unit, list.theme));
     };
     let index = cell.head * block.grid.n_per_head() + cell.index;
