@@ -27,7 +27,6 @@ pub struct Entities {
     sub_apps: SubApps,
     pose: Pose,
     n_frames: u32,
-    pub n_entities: usize,
 }
 
 impl Entities {
@@ -82,7 +81,6 @@ impl Entities {
                 ..default()
             });
         let places: Vec<Transform> = neurons(layout).collect();
-        let n_entities = places.len();
         world.spawn_batch(places.into_iter().map(move |place| {
             (
                 Mesh3d(mesh.clone()),
@@ -94,8 +92,14 @@ impl Entities {
             sub_apps: std::mem::take(app.sub_apps_mut()),
             pose,
             n_frames: 0,
-            n_entities,
         }
+    }
+
+    /// How many of them the camera saw in the last frame.
+    pub fn n_visible(&mut self) -> usize {
+        let world = self.sub_apps.main.world_mut();
+        let mut meshes = world.query_filtered::<&ViewVisibility, With<Mesh3d>>();
+        meshes.iter(world).filter(|visible| visible.get()).count()
     }
 
     /// Draws a frame and waits until it is there.

@@ -94,18 +94,22 @@ impl World {
     }
 
     fn activation(&mut self, hook: HookPoint, first_pos: usize, n_pos: usize) -> Activation {
-        let is_attention = matches!(
+        let n_key = first_pos + n_pos;
+        if matches!(
             hook.site(),
             Some(BlockSite::AttnScores | BlockSite::Pattern)
-        );
-        let mut shape = self.config.shape(hook, n_pos);
-        if is_attention {
-            shape = vec![self.config.n_heads, n_pos, first_pos + n_pos];
+        ) {
+            let n_heads = self.config.n_heads;
+            let queries = (0..n_heads).flat_map(|_| first_pos..n_key);
+            let values = queries
+                .flat_map(|query| attention_row(&mut self.rng, query, n_key))
+                .collect();
+            return Activation::new(vec![n_heads, n_pos, n_key], values);
         }
+        let shape = self.config.shape(hook, n_pos);
         let n_values = shape.iter().product();
-        let low = if is_attention { 0.0 } else { -1.0 };
         let values = (0..n_values)
-            .map(|_| self.rng.random_range(low..1.0f32).powi(3))
+            .map(|_| self.rng.random_range(-1.0..1.0f32).powi(3))
             .collect();
         Activation::new(shape, values)
     }
@@ -160,6 +164,19 @@ impl World {
         }
         Ok(self.offscreen.draw_timed()?)
     }
+}
+
+/// What a head attends to: mostly to a few keys, in all to one, and never to the future.
+fn attention_row(rng: &mut ChaCha8Rng, query: usize, n_key: usize) -> Vec<f32> {
+    let mut row = vec![0.0; n_key];
+    for weight in &mut row[..=query] {
+        *weight = rng.random_range(0.0..1.0f32).powi(8);
+    }
+    let sum: f32 = row.iter().sum();
+    for weight in &mut row {
+        *weight /= sum.max(f32::MIN_POSITIVE);
+    }
+    row
 }
 
 /// The pose turned by less than anybody sees, another way in every frame.

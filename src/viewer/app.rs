@@ -185,7 +185,9 @@ impl DrawFailure {
 
 /// Ends the program where the device fails: what it held is gone.
 fn stop_drawing(error: &RenderError, world: &mut World, _: &mut World) -> RenderErrorPolicy {
-    let what = error.description.lines().next().unwrap_or_default();
+    // wgpu tells a chain of causes, the root last.
+    let mut lines = error.description.lines().map(str::trim);
+    let what = lines.rfind(|line| !line.is_empty()).unwrap_or_default();
     let failure = match error.ty {
         ErrorType::DeviceLost => ViewerError::DeviceLost(what.to_owned()),
         ErrorType::OutOfMemory => ViewerError::DeviceMemory,

@@ -211,11 +211,15 @@ impl Offscreen {
             .resource::<RenderDevice>()
             .poll(PollType::wait_indefinitely())
             .map_err(|error| ViewerError::Draw(error.to_string()))?;
-        Ok(FrameTimes {
-            main: main_done - start,
-            extract: extract_done - main_done,
-            render: extract_done.elapsed(),
-        })
+        let render = extract_done.elapsed();
+        match self.world().resource::<DrawFailure>().take() {
+            Some(failure) => Err(failure),
+            None => Ok(FrameTimes {
+                main: main_done - start,
+                extract: extract_done - main_done,
+                render,
+            }),
+        }
     }
 
     /// How many bytes of the scene have gone to the GPU so far.
