@@ -284,7 +284,7 @@ fn a_model_too_large_for_memory_is_refused_before_its_weights_are_read() {
     assert!(refused.stdout.is_empty());
     assert!(stderr.lines().count() <= 2, "{stderr}");
     for words in [
-        "421.8 kB of it weights",
+        "425.7 kB of it weights",
         "500.0 kB are available",
         "smaller",
     ] {

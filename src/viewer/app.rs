@@ -378,7 +378,7 @@ mod tests {
         resize(&mut app, 1440, 900, 1.0);
 
         let after = places(&mut app);
-        assert_eq!(after.len(), before.len());
+        assert_eq!(after.len(), before.len(), "as many boxes");
         for (before, after) in before.iter().zip(&after) {
             let room = 1e-2 * before.abs().max(1.0);
             assert!((before - after).abs() < room, "{before} became {after}");
