@@ -8,6 +8,7 @@ mod error;
 mod gpt2;
 mod hub;
 mod lens;
+mod memory;
 mod recorder;
 mod sampler;
 mod source;
@@ -23,6 +24,7 @@ use candle_nn::VarBuilder;
 
 pub use error::ModelError;
 pub use gpt2::{Gpt2, KvCaches};
+pub use memory::MEMORY_VARIABLE;
 pub use recorder::{Capture, Recorder};
 pub use sampler::{Sampler, SamplerSettings};
 pub use source::{ComputeDevice, ModelSource, Precision};
@@ -81,7 +83,8 @@ impl Session {
 impl Model {
     /// Reads the checkpoint at `source`, telling `progress` from time to time.
     ///
-    /// Everything is checked against the tensor headers before a weight is read.
+    /// Everything is checked against the tensor headers, and what it takes against the memory there
+    /// is, before a weight is read.
     ///
     /// # Errors
     ///
