@@ -267,6 +267,37 @@ fn a_config_that_lies_is_refused() {
 }
 
 #[test]
+fn a_model_too_large_for_memory_is_refused_before_its_weights_are_read() {
+    let model = fixture("gpt2");
+    let generate = |memory: &str| {
+        output(
+            Command::new(PROGRAM)
+                .args(["generate", "--tokens=5,6", "--max-new-tokens=1", "--model"])
+                .arg(&model)
+                .env("LLMSCOPE_MEMORY_BYTES", memory),
+        )
+    };
+
+    let refused = generate("500000");
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(4), "{stderr}");
+    assert!(refused.stdout.is_empty());
+    assert!(stderr.lines().count() <= 2, "{stderr}");
+    for words in [
+        "425.7 kB of it weights",
+        "500.0 kB are available",
+        "smaller",
+    ] {
+        assert!(stderr.contains(words), "{words:?} in {stderr}");
+    }
+
+    assert!(generate("5000000").status.success());
+    let unread = generate("plenty");
+    assert!(unread.status.success());
+    assert!(String::from_utf8_lossy(&unread.stderr).contains("LLMSCOPE_MEMORY_BYTES"));
+}
+
+#[test]
 fn a_corrupt_tokenizer_is_refused() {
     for bytes in [&b""[..], b"{}", b"{\"model\":", b"\xff"] {
         let folder = with_file("tokenizer.json", bytes);

@@ -43,7 +43,10 @@ Without a command the window opens, as with `view`. Standard output carries data
 carries messages and progress.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable graphics adapter, 4 unusable model or \
-trace file, 5 recording failed, 130 interrupted.";
+trace file, 5 recording failed, 130 interrupted.
+
+Environment: LLMSCOPE_MEMORY_BYTES says how much memory a model may take, in place of what the \
+system says is available.";
 
 /// Fly through a language model while it computes: every value it makes, live, in 3D
 #[derive(Debug, Parser)]
@@ -158,10 +161,12 @@ fn one_line(text: &str) -> String {
     line
 }
 
+/// What is logged without `RUST_LOG`. What the renderer logs of a failed device is told as an error.
+const DEFAULT_LOG: &str = "error,llmscope=warn,bevy_render::error_handler=off";
+
 /// Sends warnings to standard error; `RUST_LOG` asks for more or less.
 fn start_log() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error,llmscope=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
     let has_colors = io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let started = tracing_subscriber::fmt()

@@ -19,16 +19,20 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// Reads the tensors named by `specs`, under their names without a `transformer.` prefix.
 ///
 /// Files are read, never mapped: a file cut short while it is open is an error and not a signal.
+/// `fits` is asked before, with the bytes of the largest tensor, whether there is memory for all.
 pub(super) fn read(
     mut file: impl Read + Seek,
     path: &Path,
     specs: &[WeightSpec],
+    fits: &dyn Fn(u64) -> Result<(), ModelError>,
     dtype: DType,
     device: &Device,
     progress: &mut dyn FnMut(LoadProgress),
 ) -> Result<HashMap<String, Tensor>, ModelError> {
     let header = read_header(&mut file, path)?;
     let wanted = check(&header, specs, path)?;
+    let largest = wanted.values().map(|tensor| tensor.byte_count()).max();
+    fits(largest.unwrap_or(0))?;
     let total_bytes = wanted.values().map(|tensor| tensor.byte_count()).sum();
     let mut done_bytes = 0;
     let mut weights = HashMap::with_capacity(wanted.len());

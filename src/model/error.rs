@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::memory::in_words;
 use crate::config::ConfigError;
 
 /// Why a model can't be loaded or run. Each message names the file, the field or tensor, the cause
@@ -72,6 +73,20 @@ pub enum ModelError {
         name: String,
         /// Its number format.
         got: String,
+    },
+    /// The model needs more memory than there is.
+    #[error(
+        "the model needs {} of memory ({} of it weights) and {} are available; \
+         close other programs, choose a smaller model, or try --dtype bf16",
+        in_words(*needed), in_words(*weights), in_words(*available)
+    )]
+    TooLarge {
+        /// Bytes it needs: weights, the largest tensor as it is read, and a short text.
+        needed: u64,
+        /// Bytes of its weights.
+        weights: u64,
+        /// Bytes that are available.
+        available: u64,
     },
     /// `tokenizer.json` can't be used.
     #[error("cannot use {}: {reason}", path.display())]
@@ -161,6 +176,7 @@ impl ModelError {
                 | Self::MissingTensor { .. }
                 | Self::WrongShape { .. }
                 | Self::WrongDtype { .. }
+                | Self::TooLarge { .. }
                 | Self::BadTokenizer { .. }
                 | Self::NotFinite { .. }
                 | Self::NoSuchModel(_)

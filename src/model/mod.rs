@@ -7,6 +7,7 @@ mod checkpoint;
 mod error;
 mod gpt2;
 mod hub;
+mod memory;
 mod recorder;
 mod sampler;
 mod source;
@@ -19,6 +20,7 @@ use candle_nn::VarBuilder;
 
 pub use error::ModelError;
 pub use gpt2::{Gpt2, KvCaches};
+pub use memory::MEMORY_VARIABLE;
 pub use recorder::{Capture, Recorder};
 pub use sampler::{Sampler, SamplerSettings};
 pub use source::{ComputeDevice, ModelSource, Precision};
@@ -75,7 +77,8 @@ impl Session {
 impl Model {
     /// Reads the checkpoint at `source`, telling `progress` from time to time.
     ///
-    /// Everything is checked against the tensor headers before a weight is read.
+    /// Everything is checked against the tensor headers, and what it takes against the memory there
+    /// is, before a weight is read.
     ///
     /// # Errors
     ///

@@ -13,6 +13,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::checkpoint;
 use super::error::ModelError;
+use super::memory::Need;
 use super::tokenizer::Tokenizer;
 use super::{LoadProgress, hub};
 use crate::config::ModelConfig;
@@ -219,18 +220,23 @@ impl ModelFiles {
         progress: &mut dyn FnMut(LoadProgress),
     ) -> Result<HashMap<String, Tensor>, ModelError> {
         let specs = config.weights();
+        // Weights on a GPU take no memory of the processor's.
+        let fits = |largest_tensor: u64| match device {
+            Device::Cpu => Need::of(config, dtype).check(largest_tensor),
+            _ => Ok(()),
+        };
         match self {
             Self::Demo => {
                 let path = self.path("model.safetensors");
                 let file = Cursor::new(DEMO_WEIGHTS);
-                checkpoint::read(file, &path, &specs, dtype, device, progress)
+                checkpoint::read(file, &path, &specs, &fits, dtype, device, progress)
             }
             Self::Folder(_) => {
                 let path = self.needed("model.safetensors")?;
                 match File::open(&path) {
                     Ok(file) => {
                         let file = BufReader::with_capacity(1 << 16, file);
-                        checkpoint::read(file, &path, &specs, dtype, device, progress)
+                        checkpoint::read(file, &path, &specs, &fits, dtype, device, progress)
                     }
                     Err(source) => Err(ModelError::Read { path, source }),
                 }
