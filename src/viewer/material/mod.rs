@@ -5,6 +5,7 @@
 //! near the camera, and uploads only what changed.
 
 mod draw;
+mod meter;
 mod pipeline;
 mod upload;
 
@@ -15,6 +16,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::SpecializedRenderPipelines;
 use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems};
 
+pub use meter::UploadMeter;
 use pipeline::{CellPipelines, CellShaders};
 
 /// Draws [`DrawList`](crate::viewer::scene::DrawList) and the
@@ -29,6 +31,7 @@ impl Plugin for MaterialPlugin {
         };
         render_app
             .insert_resource(shaders)
+            .init_resource::<UploadMeter>()
             .init_resource::<SpecializedRenderPipelines<CellPipelines>>()
             .add_systems(
                 RenderStartup,

@@ -13,6 +13,7 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::view::ViewUniforms;
 use bytemuck::Pod;
 
+use super::meter::UploadMeter;
 use super::pipeline::CellPipelines;
 use crate::color::{Colormap, LUT_SIZE, Theme};
 use crate::viewer::scene::{BOX_INDICES, Changes, DrawList, ValueBuffer, WorldUniform};
@@ -47,10 +48,16 @@ impl GrowingBuffer {
         true
     }
 
-    fn write<T: Pod>(&mut self, device: &RenderDevice, queue: &RenderQueue, items: &[T]) {
+    fn write<T: Pod>(
+        &mut self,
+        device: &RenderDevice,
+        queue: &RenderQueue,
+        meter: &UploadMeter,
+        items: &[T],
+    ) {
         let bytes: &[u8] = bytemuck::cast_slice(items);
         self.reserve(device, bytes.len() as u64);
-        queue.write_buffer(&self.buffer, 0, bytes);
+        meter.write_buffer(queue, &self.buffer, 0, bytes);
     }
 
     /// Writes the ranges of `values` that changed, or all of them into a buffer that grew.
@@ -58,16 +65,18 @@ impl GrowingBuffer {
         &mut self,
         device: &RenderDevice,
         queue: &RenderQueue,
+        meter: &UploadMeter,
         values: &[f32],
         changed: Vec<Range<usize>>,
     ) {
         if self.reserve(device, size_of_val(values) as u64) {
-            queue.write_buffer(&self.buffer, 0, bytemuck::cast_slice(values));
+            meter.write_buffer(queue, &self.buffer, 0, bytemuck::cast_slice(values));
             return;
         }
         for range in changed {
             let offset = (range.start * size_of::<f32>()) as u64;
-            queue.write_buffer(&self.buffer, offset, bytemuck::cast_slice(&values[range]));
+            let bytes = bytemuck::cast_slice(&values[range]);
+            meter.write_buffer(queue, &self.buffer, offset, bytes);
         }
     }
 }
@@ -165,6 +174,7 @@ pub(super) fn upload_changes(
     mut buffers: ResMut<CellBuffers>,
     device: Res<RenderDevice>,
     queue: Res<RenderQueue>,
+    meter: Res<UploadMeter>,
 ) {
     let buffers = &mut *buffers;
     if let Some(mut values) = main_world.get_resource_mut::<ValueBuffer>() {
@@ -173,16 +183,16 @@ pub(super) fn upload_changes(
             patterns,
             tile_rms,
         } = values.bypass_change_detection().take_changes();
-        let (device, queue) = (&device, &queue);
+        let (device, queue, meter) = (&device, &queue, &meter);
         buffers
             .values
-            .write_changes(device, queue, values.vectors(), vectors);
+            .write_changes(device, queue, meter, values.vectors(), vectors);
         buffers
             .patterns
-            .write_changes(device, queue, values.patterns(), patterns);
+            .write_changes(device, queue, meter, values.patterns(), patterns);
         buffers
             .tile_rms
-            .write_changes(device, queue, values.tile_rms(), tile_rms);
+            .write_changes(device, queue, meter, values.tile_rms(), tile_rms);
     }
     let Some(list) = main_world.get_resource_ref::<DrawList>() else {
         return;
@@ -194,11 +204,14 @@ pub(super) fn upload_changes(
         buffers.lut = lut_texture(&device, &queue, list.theme);
         buffers.lut_theme = list.theme;
     }
-    queue.write_buffer(&buffers.uniform, 0, bytemuck::bytes_of(&list.uniform));
-    buffers.blocks.write(&device, &queue, &list.blocks);
-    buffers.bands.write(&device, &queue, &list.bands);
-    buffers.near_tiles.write(&device, &queue, &list.near_tiles);
-    buffers.arcs.write(&device, &queue, &list.arcs);
+    let uniform = bytemuck::bytes_of(&list.uniform);
+    meter.write_buffer(&queue, &buffers.uniform, 0, uniform);
+    buffers.blocks.write(&device, &queue, &meter, &list.blocks);
+    buffers.bands.write(&device, &queue, &meter, &list.bands);
+    buffers
+        .near_tiles
+        .write(&device, &queue, &meter, &list.near_tiles);
+    buffers.arcs.write(&device, &queue, &meter, &list.arcs);
     buffers.counts = DrawCounts {
         n_lanes: list.uniform.n_lanes,
         n_blocks: list.uniform.n_blocks,
