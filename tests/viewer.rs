@@ -4,13 +4,14 @@
 
 mod common;
 
+use bevy::render::renderer::RenderDevice;
 use common::fixture;
 use llmscope::color::{Colormap, Theme};
 use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::layout::{CellId, ModelLayout};
 use llmscope::model::{LoadSettings, ModelSource};
-use llmscope::viewer::app::{Subject, ViewerOptions};
+use llmscope::viewer::app::{Subject, ViewerError, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, Picture};
 use llmscope::viewer::inference::ActiveTrace;
 use llmscope::viewer::playback::PlaybackWish;
@@ -294,6 +295,23 @@ fn a_failure_of_the_engine_leaves_the_viewer_alive_and_says_what_failed() {
             .model()
             .is_none()
     );
+}
+
+#[test]
+fn a_lost_graphics_device_is_an_error_that_says_so() {
+    let mut offscreen = live();
+    draw_until(&mut offscreen, PROMPT.len());
+    let device = offscreen.world().resource::<RenderDevice>();
+
+    device.wgpu_device().destroy();
+    let picture = offscreen.picture();
+
+    let error = picture.unwrap_err();
+    assert!(matches!(error, ViewerError::DeviceLost(_)), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("lost") && text.contains("driver"), "{text}");
+    // Whoever goes on all the same gets errors, and no panic.
+    assert!(offscreen.picture().is_err());
 }
 
 #[test]

@@ -18,7 +18,9 @@ use crate::viewer::viewpoint::Viewpoint;
 impl From<ViewerError> for CliError {
     fn from(error: ViewerError) -> Self {
         match error {
-            ViewerError::NoAdapter => Self::NoAdapter(error.to_string()),
+            ViewerError::NoAdapter | ViewerError::DeviceLost(_) => {
+                Self::NoAdapter(error.to_string())
+            }
             _ => Self::Failed(error.to_string()),
         }
     }

@@ -2,11 +2,13 @@
 
 use std::env;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::app::TerminalCtrlCHandlerPlugin;
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
+use bevy::render::error_handler::{ErrorType, RenderError, RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::settings::WgpuSettings;
 use bevy::window::{ExitCondition, WindowPlugin};
@@ -91,6 +93,17 @@ pub enum ViewerError {
     /// The window failed.
     #[error("no window can be opened on this display ({0}); `llmscope snapshot` needs none")]
     Window(String),
+    /// The graphics device went away while it was drawing.
+    #[error(
+        "the graphics device was lost ({0}); start again, and if it happens again update the \
+         graphics driver"
+    )]
+    DeviceLost(String),
+    /// The graphics device has no more memory.
+    #[error(
+        "the graphics device has no more memory; close other programs or choose a smaller model"
+    )]
+    DeviceMemory,
     /// A picture could not be made.
     #[error("the picture could not be drawn: {0}")]
     Draw(String),
@@ -100,8 +113,8 @@ pub enum ViewerError {
 ///
 /// # Errors
 ///
-/// If there is no display or no graphics adapter.
-pub fn run_window(subject: Subject, options: &ViewerOptions) -> Result<AppExit, ViewerError> {
+/// If there is no display or no graphics adapter, or the graphics device fails.
+pub fn run_window(subject: Subject, options: &ViewerOptions) -> Result<(), ViewerError> {
     if !has_display() {
         return Err(ViewerError::NoDisplay);
     }
@@ -115,7 +128,13 @@ pub fn run_window(subject: Subject, options: &ViewerOptions) -> Result<AppExit, 
     let mut app = without_panic(|| windowed_app(window, backends))?;
     add_viewer(&mut app, subject, options);
     app.add_plugins(PacePlugin);
-    Ok(app.run())
+    let failure = app.world().resource::<DrawFailure>().clone();
+    let exit = app.run();
+    match failure.take() {
+        Some(failure) => Err(failure),
+        None if exit.is_error() => Err(ViewerError::Window("it ended by itself".to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// What `build` makes. A display that does not answer makes winit's plugin panic: that is turned
@@ -147,14 +166,53 @@ fn windowed_app(window: Window, backends: wgpu::Backends) -> App {
     app
 }
 
+/// Why drawing has ended for good, shared with whoever holds the application.
+#[derive(Resource, Clone, Default)]
+pub(super) struct DrawFailure(Arc<Mutex<Option<ViewerError>>>);
+
+impl DrawFailure {
+    /// The failure, if there is one that nobody has taken.
+    pub(super) fn take(&self) -> Option<ViewerError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Keeps the first failure: others follow from it.
+    fn note(&self, failure: ViewerError) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.get_or_insert(failure);
+    }
+}
+
+/// Ends the program where the device fails: what it held is gone.
+fn stop_drawing(error: &RenderError, world: &mut World, _: &mut World) -> RenderErrorPolicy {
+    // wgpu tells a chain of causes, the root last.
+    let mut lines = error.description.lines().map(str::trim);
+    let what = lines.rfind(|line| !line.is_empty()).unwrap_or_default();
+    let failure = match error.ty {
+        ErrorType::DeviceLost => ViewerError::DeviceLost(what.to_owned()),
+        ErrorType::OutOfMemory => ViewerError::DeviceMemory,
+        ErrorType::Validation | ErrorType::Internal => ViewerError::Draw(what.to_owned()),
+    };
+    world.get_resource_or_init::<DrawFailure>().note(failure);
+    world.write_message(AppExit::error());
+    RenderErrorPolicy::StopRendering
+}
+
 /// The application without window or event loop; whoever holds it drives it.
 pub(super) fn offscreen_app(subject: Subject, options: &ViewerOptions) -> Result<App, ViewerError> {
+    let mut app = driven_app(None)?;
+    add_viewer(&mut app, subject, options);
+    Ok(app)
+}
+
+/// Bevy's part of an application that has no event loop.
+fn driven_app(primary_window: Option<Window>) -> Result<App, ViewerError> {
     let backends = usable_backends()?;
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
             .set(WindowPlugin {
-                primary_window: None,
+                primary_window,
                 exit_condition: ExitCondition::DontExit,
                 ..default()
             })
@@ -168,13 +226,14 @@ pub(super) fn offscreen_app(subject: Subject, options: &ViewerOptions) -> Result
             .disable::<TerminalCtrlCHandlerPlugin>()
             .disable::<PipelinedRenderingPlugin>(),
     );
-    add_viewer(&mut app, subject, options);
     Ok(app)
 }
 
 fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     // The interface's messages have their readers before the camera's run.
     app.add_plugins((ViewerPlugin, MaterialPlugin, UiPlugin, CameraPlugin));
+    app.init_resource::<DrawFailure>()
+        .insert_resource(RenderErrorHandler(stop_drawing));
     app.world_mut().resource_mut::<SceneSettings>().theme = options.theme;
     app.insert_resource(CameraSettings {
         start: options.viewpoint,
@@ -230,5 +289,100 @@ fn render_plugin(backends: wgpu::Backends) -> RenderPlugin {
         }
         .into(),
         ..default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bevy::window::{PrimaryWindow, WindowResized, WindowScaleFactorChanged};
+
+    use super::*;
+    use crate::viewer::scene::DrawList;
+    use crate::viewer::viewpoint::Screen;
+
+    /// The window's application, with a window that nobody shows.
+    fn unshown() -> App {
+        let window = Window {
+            resolution: (1440, 900).into(),
+            ..default()
+        };
+        let mut app = driven_app(Some(window)).unwrap();
+        let subject = Subject::Shape {
+            name: "gpt2".to_owned(),
+            config: ModelConfig::preset("gpt2").unwrap(),
+        };
+        add_viewer(&mut app, subject, &ViewerOptions::default());
+        app.world_mut().resource_mut::<CameraSettings>().is_animated = false;
+        app.finish();
+        app.cleanup();
+        app
+    }
+
+    /// Changes the window as a desktop would, and lets some frames pass.
+    fn resize(app: &mut App, width: u32, height: u32, scale_factor: f32) {
+        let world = app.world_mut();
+        let mut windows = world.query_filtered::<(Entity, &mut Window), With<PrimaryWindow>>();
+        let (entity, mut window) = windows.single_mut(world).unwrap();
+        window.resolution.set_scale_factor(scale_factor);
+        window.resolution.set_physical_resolution(width, height);
+        let (width, height) = (window.width(), window.height());
+        world.write_message(WindowScaleFactorChanged {
+            window: entity,
+            scale_factor: f64::from(scale_factor),
+        });
+        world.write_message(WindowResized {
+            window: entity,
+            width,
+            height,
+        });
+        for _ in 0..4 {
+            app.update();
+        }
+    }
+
+    /// Everything that the shaders and the panels place things by.
+    fn places(app: &mut App) -> Vec<f32> {
+        let world = app.world_mut();
+        let mut cameras = world.query_filtered::<&GlobalTransform, With<Camera3d>>();
+        let camera = cameras.single(world).unwrap().to_matrix();
+        let screen = *world.resource::<Screen>();
+        let list = world.resource::<DrawList>();
+        let mut places = camera.to_cols_array().to_vec();
+        places.extend([screen.aspect, screen.low.x, screen.low.y]);
+        places.extend([screen.high.x, screen.high.y]);
+        places.extend(list.near_tiles.iter().map(|tile| tile.rise));
+        places
+    }
+
+    #[test]
+    fn a_window_that_shrinks_to_nothing_comes_back_as_it_was() {
+        let mut app = unshown();
+        resize(&mut app, 1440, 900, 1.0);
+        let before = places(&mut app);
+
+        for (width, height, scale_factor) in [
+            (0, 0, 1.0),
+            (1, 1, 1.0),
+            (0, 900, 1.0),
+            (1440, 0, 2.0),
+            (3, 2000, 0.5),
+            (8000, 1, 3.0),
+        ] {
+            resize(&mut app, width, height, scale_factor);
+            let places = places(&mut app);
+            assert!(
+                places.iter().all(|place| place.is_finite()),
+                "{width}x{height} at {scale_factor}: {places:?}"
+            );
+        }
+        resize(&mut app, 1440, 900, 1.0);
+
+        let after = places(&mut app);
+        assert_eq!(after.len(), before.len(), "as many boxes");
+        for (before, after) in before.iter().zip(&after) {
+            let room = 1e-2 * before.abs().max(1.0);
+            assert!((before - after).abs() < room, "{before} became {after}");
+        }
+        assert!(app.should_exit().is_none());
     }
 }

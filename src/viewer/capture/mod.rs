@@ -2,7 +2,7 @@
 
 mod png_file;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bevy::app::{AppLabel as _, SubApps};
 use bevy::camera::RenderTarget;
@@ -19,8 +19,9 @@ use bevy::time::TimeUpdateStrategy;
 
 pub use png_file::{PngError, save_png};
 
-use super::app::{Subject, ViewerError, ViewerOptions, offscreen_app};
+use super::app::{DrawFailure, Subject, ViewerError, ViewerOptions, offscreen_app};
 use super::inference::{ActiveTrace, TraceEvent};
+use super::material::UploadMeter;
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
 use super::scene::SceneLayout;
 use super::viewpoint::{CameraSettings, CameraWish, Pose, Screen, Viewpoint};
@@ -33,6 +34,24 @@ pub struct Offscreen {
     sub_apps: SubApps,
     target: Handle<Image>,
     size: UVec2,
+}
+
+/// What the parts of a frame took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameTimes {
+    /// The main world's schedule: the trace, the playhead, the scene, camera and panels.
+    pub main: Duration,
+    /// Bringing what changed to the renderer, while the main world waits.
+    pub extract: Duration,
+    /// Drawing, until the picture is there.
+    pub render: Duration,
+}
+
+impl FrameTimes {
+    /// The whole frame, one part after the other.
+    pub fn total(&self) -> Duration {
+        self.main + self.extract + self.render
+    }
 }
 
 /// A picture: rows of RGBA, sRGB, 8 bits each, from the top left.
@@ -88,10 +107,15 @@ impl Offscreen {
         self.sub_apps.main.world_mut()
     }
 
-    /// Takes in what an engine has told.
-    pub fn feed(&mut self, update: EngineUpdate) {
+    /// Takes in what an engine has told, with the next frame.
+    pub fn tell(&mut self, update: EngineUpdate) {
         let event = self.world().resource_mut::<ActiveTrace>().apply(update);
         self.world().write_message::<TraceEvent>(event);
+    }
+
+    /// Takes in what an engine has told.
+    pub fn feed(&mut self, update: EngineUpdate) {
+        self.tell(update);
         // One at a time: a text's layout must be there when its values come. No time passes.
         let frame_time = std::mem::replace(
             &mut *self.world().resource_mut::<TimeUpdateStrategy>(),
@@ -163,17 +187,71 @@ impl Offscreen {
         self.sub_apps.update();
     }
 
+    /// Draws a frame, waits until it is there, and says what took how long.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn draw_timed(&mut self) -> Result<FrameTimes, ViewerError> {
+        let start = Instant::now();
+        self.sub_apps.main.run_default_schedule();
+        let main_done = Instant::now();
+        let main = &mut self.sub_apps.main;
+        let render_app = self
+            .sub_apps
+            .sub_apps
+            .get_mut(&RenderApp.intern())
+            .ok_or_else(no_renderer)?;
+        render_app.extract(main.world_mut());
+        let extract_done = Instant::now();
+        render_app.update();
+        main.world_mut().clear_trackers();
+        render_app
+            .world()
+            .resource::<RenderDevice>()
+            .poll(PollType::wait_indefinitely())
+            .map_err(|error| ViewerError::Draw(error.to_string()))?;
+        let render = extract_done.elapsed();
+        match self.world().resource::<DrawFailure>().take() {
+            Some(failure) => Err(failure),
+            None => Ok(FrameTimes {
+                main: main_done - start,
+                extract: extract_done - main_done,
+                render,
+            }),
+        }
+    }
+
+    /// How many bytes of the scene have gone to the GPU so far.
+    pub fn uploaded_bytes(&self) -> u64 {
+        let render_app = self.sub_apps.sub_apps.get(&RenderApp.intern());
+        render_app
+            .and_then(|app| app.world().get_resource::<UploadMeter>())
+            .map_or(0, UploadMeter::n_bytes)
+    }
+
     /// Reads back the last frame.
     ///
     /// # Errors
     ///
     /// If the device fails.
     pub fn read_back(&mut self) -> Result<Picture, ViewerError> {
+        let picture = self.copy_back();
+        if picture.is_err() {
+            self.draw(); // The renderer tells of its failures with the next frame.
+        }
+        match self.world().resource::<DrawFailure>().take() {
+            Some(failure) => Err(failure),
+            None => picture,
+        }
+    }
+
+    fn copy_back(&self) -> Result<Picture, ViewerError> {
         let render_app = self
             .sub_apps
             .sub_apps
             .get(&RenderApp.intern())
-            .ok_or_else(|| ViewerError::Draw("there is no renderer".to_owned()))?;
+            .ok_or_else(no_renderer)?;
         let render_world = render_app.world();
         let device = render_world.resource::<RenderDevice>();
         let image = render_world
@@ -252,6 +330,10 @@ impl Offscreen {
             self.draw();
         }
     }
+}
+
+fn no_renderer() -> ViewerError {
+    ViewerError::Draw("there is no renderer".to_owned())
 }
 
 /// The image that the camera draws into.

@@ -76,8 +76,11 @@ pub struct Panels {
     pub help: HelpSheet,
 }
 
+/// A window narrower than this, in points, has no panels at its sides.
+const ROOM_FOR_SIDES: f32 = 560.0;
+
 impl Panels {
-    /// Draws them all, and says which part in the middle they leave free.
+    /// Draws those that find room, and says which part in the middle they leave free.
     pub fn show(
         &mut self,
         context: &Context,
@@ -93,6 +96,11 @@ impl Panels {
             .resizable(false)
             .show_separator_line(false)
             .show_inside(&mut root, |ui| self.transport.ui(ui, view, intents));
+        // A panel that was squeezed once stays narrow: rather none.
+        if root.available_width() < ROOM_FOR_SIDES {
+            self.help.show(context, view.theme);
+            return root.available_rect_before_wrap();
+        }
         EguiPanel::left("prompt")
             .frame(frame)
             .default_size(232.0)
