@@ -23,8 +23,8 @@ impl Plugin for PacePlugin {
 
 /// How long after the last motion frames go on; smoothed motion comes to rest in less.
 const REST: Duration = Duration::from_millis(1500);
-/// How often an idle window looks whether there is news.
-const IDLE_WAIT: Duration = Duration::from_millis(500);
+/// How often an idle window is drawn all the same. No news can come: nothing is being computed.
+const IDLE_WAIT: Duration = Duration::from_secs(10);
 
 fn set_pace(
     time: Res<Time<Real>>,
