@@ -70,7 +70,13 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
 ];
 
 /// Dependencies that no room names: they give the program the features that its tests turn on.
-const UNNAMED: &[&str] = &["getrandom", "rand_chacha", "rand_for_tests"];
+const UNNAMED: &[&str] = &[
+    "bitflags",
+    "fixedbitset",
+    "getrandom",
+    "rand_chacha",
+    "rand_for_tests",
+];
 
 /// Folders that may name less than their room: no crate whose name begins so.
 ///
