@@ -1,5 +1,7 @@
 //! Places to look from, found from the layout alone, and the wish to go there.
 
+use std::f32::consts::{PI, TAU};
+
 use bevy::prelude::*;
 
 use crate::hook::{BlockSite, HookPoint};
@@ -42,9 +44,24 @@ pub enum CameraWish {
     GoTo(Viewpoint),
     /// Fly until this stands before the camera.
     LookAt(Pose),
+    /// Fly there in this many seconds.
+    Fly {
+        /// Where to.
+        to: Pose,
+        /// How long it takes.
+        secs: f32,
+    },
     /// Free flight, or orbit again.
     ToggleFlight,
 }
+
+/// The user has taken the camera, by mouse, key or gamepad: whatever moved it by itself gives way.
+#[derive(Message, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CameraTaken;
+
+/// Where the camera stands, its smoothing left aside; none before there is one.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
+pub struct CameraPose(pub Option<Pose>);
 
 /// How the camera behaves.
 #[derive(Resource, Clone, Debug, PartialEq)]
@@ -53,6 +70,8 @@ pub struct CameraSettings {
     pub start: Viewpoint,
     /// Whether it moves over time; if not, it is there at once.
     pub is_animated: bool,
+    /// Whether the user asked for cuts instead of flights.
+    pub has_reduced_motion: bool,
     /// Samples a pixel, against jagged edges: 1, 2 or 4.
     pub msaa_samples: u32,
 }
@@ -62,8 +81,16 @@ impl Default for CameraSettings {
         Self {
             start: Viewpoint::Overview,
             is_animated: true,
+            has_reduced_motion: false,
             msaa_samples: 4,
         }
+    }
+}
+
+impl CameraSettings {
+    /// Whether the camera flies where it is sent; if not, it is there at once.
+    pub fn flies(&self) -> bool {
+        self.is_animated && !self.has_reduced_motion
     }
 }
 
@@ -102,7 +129,9 @@ impl Screen {
 }
 
 /// Vertical field of view, in radians.
-pub const FIELD_OF_VIEW: f32 = 45.0 * std::f32::consts::PI / 180.0;
+pub const FIELD_OF_VIEW: f32 = 45.0 * PI / 180.0;
+/// The nearest the camera comes to its focus, in units.
+pub const MIN_RADIUS: f32 = 2.0;
 /// Half the vertical field of view.
 const HALF_FOV: f32 = FIELD_OF_VIEW / 2.0;
 
@@ -126,13 +155,66 @@ impl Pose {
 
     /// Close before a rectangle on the ground, all of it in view.
     pub fn before(rect: GroundRect, screen: &Screen) -> Self {
+        Self::framing(rect, 0.25, 0.7, screen, 0.9)
+    }
+
+    /// Seen from `yaw` and `pitch` (radians), a rectangle on the ground that fills `share` of the
+    /// free part of the picture.
+    pub fn framing(rect: GroundRect, yaw: f32, pitch: f32, screen: &Screen, share: f32) -> Self {
         Self {
             focus: rect.center(),
-            yaw: 0.25,
-            pitch: 0.7,
+            yaw,
+            pitch,
             radius: 0.5 * rect.size.min_element().max(1.0),
         }
-        .fitting(&corners(rect, 0.0), screen, 0.9)
+        .fitting(&corners(rect, 0.0), screen, share)
+    }
+
+    /// The same pose with its turn within half a turn of `to`'s, so that a flight there takes the
+    /// short way round.
+    #[must_use]
+    pub fn unwound_towards(self, to: &Self) -> Self {
+        let turn = (self.yaw - to.yaw + PI).rem_euclid(TAU) - PI;
+        Self {
+            yaw: to.yaw + turn,
+            ..self
+        }
+    }
+
+    /// The same eye and view, with the focus on the ground ahead if the view meets it: so that
+    /// turning the camera turns it around what is seen.
+    #[must_use]
+    pub fn grounded(self) -> Self {
+        let eye = self.position();
+        let radius = eye.y / self.pitch.sin();
+        if self.pitch < 0.05 || radius < MIN_RADIUS || !radius.is_finite() {
+            return self;
+        }
+        let ahead = (self.focus - eye) / self.radius;
+        Self {
+            focus: eye + ahead * radius,
+            radius,
+            ..self
+        }
+    }
+
+    /// This pose moved so that it is neither in the ground nor lost beyond the world: a camera that
+    /// may stand anywhere near it.
+    #[must_use]
+    pub fn kept_in(self, layout: &ModelLayout) -> Self {
+        let tile = layout.tile_size.x;
+        let bounds = layout.bounds();
+        let extent = bounds.size.max_element();
+        let room = 0.5 * extent + 6.0 * tile;
+        let mut pose = Self {
+            radius: self.radius.clamp(MIN_RADIUS, 4.0 * extent + 12.0 * tile),
+            ..self
+        };
+        let low = Vec3::new(-room, -room, bounds.near_left.y - bounds.size.y - room);
+        let high = Vec3::new(bounds.size.x + room, room, bounds.near_left.y + room);
+        pose.focus = pose.focus.clamp(low, high);
+        pose.focus.y += (lowest_eye(layout) - pose.position().y).max(0.0);
+        pose
     }
 
     /// Whether both look the same, but for rounding.
@@ -192,6 +274,11 @@ impl Pose {
         }
         pose
     }
+}
+
+/// The lowest the camera stands, in units above the ground.
+fn lowest_eye(layout: &ModelLayout) -> f32 {
+    0.06 * layout.tile_size.x
 }
 
 /// The corners of a rectangle on the ground, and above its far edge.
@@ -350,6 +437,73 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn wherever_the_camera_goes_it_stays_above_the_ground_and_near_the_world() {
+        let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 4);
+        let far = 10.0 * layout.exit_z.abs();
+        for x in [-1e9, 0.0, 1e9] {
+            for y in [-1e6, 0.0, 1e6] {
+                for pitch in [-0.6, 0.1, 1.56] {
+                    for radius in [0.0, 50.0, 1e9] {
+                        let focus = Vec3::new(x, y, -x);
+                        let pose = Pose {
+                            focus,
+                            yaw: 1.0,
+                            pitch,
+                            radius,
+                        };
+
+                        let kept = pose.kept_in(&layout);
+
+                        let eye = kept.position();
+                        assert!(eye.y > 0.5, "{kept:?}");
+                        assert!(eye.length() < far, "{kept:?}");
+                        assert!(kept.kept_in(&layout).is_near(&kept), "{kept:?}");
+                    }
+                }
+            }
+        }
+        for viewpoint in Viewpoint::ALL {
+            let pose = viewpoint.pose(&layout, &Screen::whole(0.6));
+            assert!(
+                pose.kept_in(&layout).is_near(&pose),
+                "{viewpoint:?} {pose:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn after_a_flight_the_camera_orbits_the_ground_it_looks_at_from_where_it_is() {
+        let pose = Pose {
+            focus: Vec3::new(3.0, 40.0, -20.0),
+            yaw: 0.4,
+            pitch: 0.5,
+            radius: 30.0,
+        };
+
+        let grounded = pose.grounded();
+
+        assert!(grounded.focus.y.abs() < 1e-3, "{grounded:?}");
+        assert!(grounded.position().distance(pose.position()) < 1e-2);
+        let upwards = Pose {
+            pitch: -0.2,
+            ..pose
+        };
+        assert_eq!(upwards.grounded(), upwards);
+    }
+
+    #[test]
+    fn a_flight_turns_the_short_way_round() {
+        let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 4);
+        let to = Viewpoint::Overview.pose(&layout, &Screen::default());
+        let from = Pose {
+            yaw: to.yaw + 3.0 * TAU + 0.3,
+            ..to
+        };
+
+        assert!((from.unwound_towards(&to).yaw - to.yaw - 0.3).abs() < 1e-4);
     }
 
     #[test]

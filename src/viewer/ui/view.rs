@@ -11,6 +11,8 @@ use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{ValueBuffer, block_ranges};
+use crate::viewer::slots::Slots;
+use crate::viewer::tour::Run;
 
 /// How many next tokens are listed.
 const N_CANDIDATES: usize = 5;
@@ -55,6 +57,12 @@ pub struct UiView<'a> {
     pub n_not_finite: usize,
     /// What the colours mean.
     pub legend: Vec<LegendRow>,
+    /// The viewpoints under the digit keys.
+    pub slots: &'a Slots,
+    /// Whether the camera cuts instead of flying.
+    pub has_reduced_motion: bool,
+    /// The guided tour, if one is under way.
+    pub tour: Option<&'a Run>,
 }
 
 /// One colour map in use.
