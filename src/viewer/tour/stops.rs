@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, number};
 use super::plan::Stop;
+use crate::analysis::Candidate;
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, GroundRect, ModelLayout};
 use crate::trace::{Trace, Vocab};
@@ -13,6 +14,8 @@ const TRAVEL_SECS: f32 = 2.4;
 const LOOK_SECS: f32 = 2.5;
 /// Letters that are read in a second.
 const LETTERS_PER_SEC: f32 = 17.0;
+/// What boxes hide behind them, as a share of the depth of their tile.
+const HEADROOM: f32 = 0.3;
 /// The most lanes that are looked at together.
 const MAX_LANES: usize = 12;
 
@@ -97,12 +100,25 @@ impl<'a> Guide<'a> {
         }
     }
 
-    /// A rectangle with `margin` of a tile's width more on all sides.
+    /// A rectangle with `margin` of a tile's width more on all sides; and at the far one room for the
+    /// boxes that rise from it.
     fn with_margin(&self, rect: GroundRect, margin: f32) -> GroundRect {
-        let margin = glam::Vec2::splat(margin * self.layout.tile_size.x);
+        let tile = self.layout.tile_size.x;
+        let headroom = HEADROOM * tile.min(rect.size.y);
+        let margin = glam::Vec2::splat(margin * tile);
         GroundRect {
             near_left: rect.near_left + glam::Vec2::new(-margin.x, margin.y),
-            size: rect.size + 2.0 * margin,
+            size: rect.size + 2.0 * margin + glam::Vec2::new(0.0, headroom),
+        }
+    }
+
+    /// A tile at the entrance together with the word before it.
+    fn with_word(&self, rect: GroundRect) -> GroundRect {
+        let room = 0.32 * self.layout.tile_size.x;
+        let rect = self.with_margin(rect, 0.06);
+        GroundRect {
+            near_left: rect.near_left + glam::Vec2::new(0.0, room),
+            size: rect.size + glam::Vec2::new(0.0, room),
         }
     }
 
@@ -191,7 +207,7 @@ impl<'a> Guide<'a> {
         stop(
             "A word becomes numbers",
             text,
-            self.before(self.with_margin(rect, 0.3), 0.22, 0.72, 0.8),
+            self.before(self.with_word(rect), 0.22, 0.72, 0.95),
             vec![rect],
             self.order(hook),
         )
@@ -215,7 +231,7 @@ impl<'a> Guide<'a> {
         stop(
             "Where it stands",
             text,
-            self.before(self.with_margin(rect, 0.3), -0.22, 0.72, 0.8),
+            self.before(self.with_word(rect), -0.22, 0.72, 0.95),
             vec![rect],
             self.order(hook),
         )
@@ -312,7 +328,7 @@ impl<'a> Guide<'a> {
         stop(
             "Attention",
             text,
-            self.before(self.with_margin(square, 0.08), 0.1, 0.85, 0.9),
+            self.before(self.with_margin(square, 0.1), 0.1, 0.95, 0.95),
             mark.into_iter().collect(),
             self.order(hook),
         )
@@ -358,7 +374,7 @@ impl<'a> Guide<'a> {
         let text = match neuron {
             Some(neuron) => format!(
                 "In layer {layer}, {n_neurons} neurons read the stream of {}. The most active is \
-                 number {} with {}; {:.0} % of them are above zero.",
+                 number {} with {}; {:.0}\u{a0}% of them are above zero.",
                 self.word(self.lane),
                 neuron.index,
                 number(neuron.value),
@@ -419,8 +435,8 @@ impl<'a> Guide<'a> {
         stop(
             "The stream grows",
             text,
-            self.before(self.with_margin(seen, 0.4), 0.85, 0.6, 0.95),
-            vec![leaving],
+            self.before(self.with_margin(seen, 0.4), 0.85, 0.6, 0.9),
+            vec![entering, leaving],
             self.order(last),
         )
     }
@@ -428,22 +444,30 @@ impl<'a> Guide<'a> {
     fn prediction(&self) -> Stop {
         let rect = self.tile(HookPoint::Logits, self.lane);
         let n_vocab = grouped(self.trace.config().d_vocab);
-        let named: Vec<String> = self
-            .facts
-            .predictions(3)
-            .iter()
-            .map(|candidate| {
-                let percent = 100.0 * candidate.probability;
-                format!("{} {percent:.0} %", self.facts.named(candidate))
-            })
-            .collect();
-        let text = match named.split_first() {
-            Some((best, others)) => format!(
-                "After a last norm, {n_vocab} scores: one for every token it knows. After {} the \
-                 model gives {best}, then {}.",
-                self.word(self.lane),
-                others.join(" and ")
-            ),
+        let predictions = self.facts.predictions(3);
+        let named = |candidate: &Candidate| {
+            let percent = 100.0 * candidate.probability;
+            format!("{} {percent:.0}\u{a0}%", self.facts.named(candidate))
+        };
+        let text = match predictions.split_first() {
+            Some((best, others)) => {
+                let others: Vec<String> = others
+                    .iter()
+                    .filter(|candidate| candidate.probability >= 0.01)
+                    .map(named)
+                    .collect();
+                let others = if others.is_empty() {
+                    "and nothing else as much as 1\u{a0}%".to_owned()
+                } else {
+                    format!("then {}", others.join(" and "))
+                };
+                format!(
+                    "After a last norm, {n_vocab} scores: one for every token it knows. After {} \
+                     the model gives {}, {others}.",
+                    self.word(self.lane),
+                    named(best)
+                )
+            }
             None => format!(
                 "After a last norm, {n_vocab} scores: one for every token the model knows. \
                  Softmax makes them the probability of each to come next."

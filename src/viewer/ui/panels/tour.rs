@@ -10,9 +10,9 @@ use crate::viewer::ui::theme;
 use crate::viewer::ui::view::UiView;
 
 /// The card's height, the same at every stop so that the world keeps its place, in points.
-const HEIGHT: f32 = 128.0;
+const HEIGHT: f32 = 142.0;
 /// Its greatest width, in points: a line is as long as is read with ease.
-const MAX_WIDTH: f32 = 760.0;
+const MAX_WIDTH: f32 = 800.0;
 /// Free ground around it, in points.
 const MARGIN: f32 = 12.0;
 
@@ -64,7 +64,7 @@ fn card(ui: &mut Ui, view: &UiView<'_>, run: &Run, has_buttons: bool, intents: &
         return;
     };
     ui.horizontal(|ui| {
-        ui.label(RichText::new(&stop.title).size(21.0).strong());
+        ui.label(RichText::new(&stop.title).size(23.0).strong());
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if has_buttons {
                 buttons(ui, run, index, intents);
@@ -74,7 +74,7 @@ fn card(ui: &mut Ui, view: &UiView<'_>, run: &Run, has_buttons: bool, intents: &
         });
     });
     ui.add_space(2.0);
-    ui.label(RichText::new(&stop.text).size(16.5));
+    ui.label(RichText::new(&stop.text).size(18.0));
 }
 
 /// From right to left, as they are laid out.
