@@ -6,6 +6,7 @@ use bevy_egui::input::EguiWantsInput;
 use bevy_panorbit_camera::PanOrbitCamera;
 
 use super::guard::PanelGuard;
+use crate::viewer::scene::SceneLayout;
 use crate::viewer::viewpoint::{CameraSettings, CameraTaken, Pose};
 
 /// Seconds in which the speed comes most of the way to what the keys ask for.
@@ -16,6 +17,13 @@ const LOOK_SENSITIVITY: f32 = 0.003;
 const TURN_SPEED: f32 = 1.3;
 /// By how much the distance changes while a key is held: times e in a second, so often.
 const ZOOM_SPEED: f32 = 1.4;
+/// Below this many tile widths a flight forward levels out, so that it ends in a street and not with
+/// the view on the ground.
+const LANDING_HEIGHT: f32 = 0.6;
+/// The view of a flight that has levelled out, in radians below the horizon.
+const LEVEL_PITCH: f32 = 0.12;
+/// How fast it levels out, in radians a second.
+const LANDING_TURN: f32 = 0.9;
 /// Below this many units a second the camera stands.
 const REST_SPEED: f32 = 0.05;
 
@@ -109,6 +117,7 @@ pub(super) fn steer(
     pad: Res<PadMotion>,
     scroll: Res<AccumulatedMouseScroll>,
     guard: Res<PanelGuard>,
+    layout: Res<SceneLayout>,
     mut taken: MessageWriter<CameraTaken>,
     mut camera: Query<(&mut PanOrbitCamera, &mut Flight, &Transform)>,
 ) {
@@ -146,6 +155,11 @@ pub(super) fn steer(
     orbit.target_focus += shift;
     orbit.focus += shift;
     orbit.force_update = true;
+    let tile = layout.as_ref().as_ref().map_or(0.0, |l| l.tile_size.x);
+    if asked.z < 0.0 && transform.translation.y < LANDING_HEIGHT * tile {
+        let level = (orbit.target_pitch - LEVEL_PITCH).clamp(0.0, LANDING_TURN * delta_secs);
+        look_around(&mut orbit, transform, shift, Vec2::new(0.0, level));
+    }
 }
 
 /// Turns the camera and brings it closer: by mouse in free flight, by keys and gamepad always.
@@ -199,18 +213,19 @@ pub(super) fn turn(
     }
     if look != Vec2::ZERO {
         taken.write(CameraTaken);
-        look_around(&mut orbit, transform, look);
+        look_around(&mut orbit, transform, Vec3::ZERO, look);
     }
 }
 
-/// Turns the view around the camera itself: the focus moves, the camera stays.
-fn look_around(orbit: &mut PanOrbitCamera, transform: &Transform, look: Vec2) {
+/// Turns the view around the camera itself, which is `shift` away from where it was drawn last: the
+/// focus moves.
+fn look_around(orbit: &mut PanOrbitCamera, transform: &Transform, shift: Vec3, look: Vec2) {
     let yaw = orbit.target_yaw - look.x;
     let lowest = orbit.pitch_lower_limit.unwrap_or_default();
     let pitch = (orbit.target_pitch - look.y).clamp(lowest, 1.56);
     let radius = orbit.target_radius;
     let rotation = Quat::from_rotation_y(yaw) * Quat::from_rotation_x(-pitch);
-    let focus = transform.translation - rotation * Vec3::Z * radius;
+    let focus = transform.translation + shift - rotation * Vec3::Z * radius;
     let pose = Pose {
         focus,
         yaw,

@@ -114,8 +114,8 @@ impl<'a> Guide<'a> {
 
     /// A tile at the entrance together with the word before it.
     fn with_word(&self, rect: GroundRect) -> GroundRect {
-        let room = 0.32 * self.layout.tile_size.x;
-        let rect = self.with_margin(rect, 0.06);
+        let room = 0.14 * self.layout.tile_size.x;
+        let rect = self.with_margin(rect, 0.12);
         GroundRect {
             near_left: rect.near_left + glam::Vec2::new(0.0, room),
             size: rect.size + glam::Vec2::new(0.0, room),
@@ -171,7 +171,7 @@ impl<'a> Guide<'a> {
         };
         let rect = union(
             self.tile(HookPoint::Embed, self.first_lane()),
-            self.tile(HookPoint::PosEmbed, self.lane),
+            self.tile(HookPoint::block(0, BlockSite::ResidMid), self.lane),
         );
         let rect = self.with_margin(rect, 0.35);
         stop(
@@ -428,7 +428,9 @@ impl<'a> Guide<'a> {
         // Of a deep model the last layers; else they would be too small to see.
         let deep = 60.0 * self.layout.tile_size.x;
         let mut seen = union(entering, leaving);
+        let mut marks = vec![entering, leaving];
         if seen.size.y > deep {
+            marks.remove(0);
             seen.near_left.y -= seen.size.y - deep;
             seen.size.y = deep;
         }
@@ -436,7 +438,7 @@ impl<'a> Guide<'a> {
             "The stream grows",
             text,
             self.before(self.with_margin(seen, 0.4), 0.85, 0.6, 0.9),
-            vec![entering, leaving],
+            marks,
             self.order(last),
         )
     }

@@ -82,7 +82,8 @@ fn chords() -> impl Iterator<Item = (Chord, Command)> {
 /// What the keys that went down just now ask for. Shift makes another chord of a key only where
 /// there is one: a flight with Shift held leaves the others as they are.
 fn commands(keys: &ButtonInput<KeyCode>) -> Vec<Command> {
-    let held = |codes: [KeyCode; 2]| keys.any_pressed(codes);
+    // On a slow frame all of a chord is up again before it is seen.
+    let held = |codes: [KeyCode; 2]| keys.any_pressed(codes) || keys.any_just_released(codes);
     let has_shift = held([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
     let has_ctrl = held([KeyCode::ControlLeft, KeyCode::ControlRight])
         || held([KeyCode::SuperLeft, KeyCode::SuperRight]);
@@ -216,6 +217,13 @@ mod tests {
         assert_eq!(go, [Command::GoToSlot(7)]);
         assert_eq!(save, [Command::SaveSlot(9)]);
         assert_eq!(pressing(&[KeyCode::AltLeft], KeyCode::Digit7), []);
+
+        let mut keys = ButtonInput::default();
+        keys.press(KeyCode::ControlLeft);
+        keys.press(KeyCode::Digit7);
+        keys.release(KeyCode::Digit7);
+        keys.release(KeyCode::ControlLeft);
+        assert_eq!(commands(&keys), [Command::SaveSlot(7)], "within one frame");
     }
 
     #[test]
