@@ -23,9 +23,9 @@ pub struct SnapshotArgs {
     /// Where the camera stands
     #[arg(long, value_name = "VIEW", default_value = "overview")]
     pub camera: SnapshotCamera,
-    /// The stop of the guided tour to stand at, from 1; needs --camera tour
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub stop: u32,
+    /// The stop of the guided tour to stand at, from 1; the first without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub stop: Option<u32>,
     /// The hook point to look at, such as `blocks.3.attn.hook_pattern`
     #[arg(long, value_name = "HOOK")]
     pub focus: Option<HookPoint>,
@@ -105,7 +105,13 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
             "the world of this model has no {hook} to look at"
         )));
     }
-    let tour_stop = (args.camera == SnapshotCamera::Tour).then_some(args.stop as usize - 1);
+    let tour_stop = (args.camera == SnapshotCamera::Tour)
+        .then(|| args.stop.map_or(0, |stop| stop as usize - 1));
+    if tour_stop.is_none() && args.stop.is_some() {
+        return Err(CliError::Usage(
+            "--stop is of the guided tour; add --camera tour".to_owned(),
+        ));
+    }
     let viewpoint: Viewpoint = args.camera.into();
     let options = ViewerOptions {
         theme: args.picture.theme.into(),

@@ -158,7 +158,9 @@ pub(super) fn steer(
     let tile = layout.as_ref().as_ref().map_or(0.0, |l| l.tile_size.x);
     if asked.z < 0.0 && transform.translation.y < LANDING_HEIGHT * tile {
         let level = (orbit.target_pitch - LEVEL_PITCH).clamp(0.0, LANDING_TURN * delta_secs);
-        look_around(&mut orbit, transform, shift, Vec2::new(0.0, level));
+        if level > 0.0 {
+            look_around(&mut orbit, transform, shift, Vec2::new(0.0, level));
+        }
     }
 }
 
