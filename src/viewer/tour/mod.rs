@@ -5,6 +5,7 @@
 //! This file runs the tour in the window.
 
 mod facts;
+mod guide;
 mod plan;
 mod stops;
 #[cfg(test)]
@@ -251,7 +252,7 @@ fn guide(
             secs,
         });
     }
-    let frame = tour.at(tour.start_secs(run.stop) + run.secs.min(stop.travel_secs));
+    let frame = tour.within(run.stop, run.secs);
     if run.lane.is_some() && run.order != Some(frame.order) {
         run.order = Some(frame.order);
         playback.write(PlaybackWish::SeekOrder(frame.order));

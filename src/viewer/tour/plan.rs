@@ -103,9 +103,15 @@ impl Tour {
             start_secs = end_secs;
             index = next;
         }
+        self.within(index, secs - start_secs)
+    }
+
+    /// The tour `secs` after the way to a stop began; stays there for ever.
+    pub fn within(&self, stop: usize, secs: f32) -> TourFrame {
+        let index = stop.min(self.stops.len() - 1);
         let stop = &self.stops[index];
         let share = if stop.travel_secs > 0.0 {
-            ((secs - start_secs) / stop.travel_secs).clamp(0.0, 1.0)
+            (secs / stop.travel_secs).clamp(0.0, 1.0)
         } else {
             1.0
         };

@@ -91,7 +91,14 @@ impl ViewpointsSection {
                     }
                 }
                 None => {
-                    ui.add_sized([94.0, 20.0], egui::Label::new("empty"));
+                    // As wide as a name's box.
+                    let size = egui::vec2(102.0, ui.spacing().interact_size.y);
+                    let layout = egui::Layout::left_to_right(egui::Align::Center);
+                    ui.allocate_ui_with_layout(size, layout, |ui| {
+                        ui.set_min_width(size.x);
+                        ui.add_space(4.0);
+                        ui.weak("empty");
+                    });
                 }
             }
             if ui
