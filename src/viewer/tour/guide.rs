@@ -15,6 +15,7 @@ const LOOK_SECS: f32 = 2.5;
 const LETTERS_PER_SEC: f32 = 17.0;
 /// What boxes hide behind them, as a share of the depth of their tile.
 const HEADROOM: f32 = 0.3;
+
 /// What the stops of one tour have in common.
 pub(super) struct Guide<'a> {
     pub(super) layout: &'a ModelLayout,

@@ -107,7 +107,8 @@ impl Run {
     }
 
     fn go_to(&mut self, stop: usize) {
-        self.stop = stop;
+        let last = self.tour.as_ref().map(|tour| tour.stops().len() - 1);
+        self.stop = stop.min(last.unwrap_or(stop));
         self.secs = 0.0;
         self.send_camera();
     }

@@ -270,6 +270,15 @@ fn a_running_tour_goes_on_by_itself_and_stays_at_its_end() {
 }
 
 #[test]
+fn beyond_the_last_stop_there_is_none() {
+    let mut run = run();
+
+    run.go_to(99);
+
+    assert_eq!(run.stop().unwrap().0, run.n_stops() - 1);
+}
+
+#[test]
 fn a_paused_tour_stays_where_it_is() {
     let mut run = run();
     run.go_to(4);
