@@ -95,6 +95,9 @@ const VIEWER_SIBLINGS: &[&str] = &["camera", "capture", "ui"];
 /// The viewer's stream. Each room may name those before it.
 const VIEWER_STREAM: &[&str] = &["inference", "playback", "scene", "material"];
 
+/// Rooms that the siblings share: they may name the stream, but no sibling.
+const VIEWER_SHARED: &[&str] = &["slots", "tour", "viewpoint"];
+
 /// The crate's own name, which its program uses where the library says `crate`.
 const OWN_NAME: &str = "llmscope";
 
@@ -162,8 +165,17 @@ fn strangers_of(room: &str) -> Vec<&'static str> {
     if VIEWER_SIBLINGS.contains(&room) {
         return others(VIEWER_SIBLINGS);
     }
+    if VIEWER_SHARED.contains(&room) {
+        return VIEWER_SIBLINGS.to_vec();
+    }
     match VIEWER_STREAM.iter().position(|stage| *stage == room) {
-        Some(stage) => [others(VIEWER_SIBLINGS), VIEWER_STREAM[stage + 1..].to_vec()].concat(),
+        Some(stage) => [
+            VIEWER_SIBLINGS,
+            &VIEWER_STREAM[stage + 1..],
+            // The stream shows places to look from no more than it shows panels.
+            &["slots", "tour"],
+        ]
+        .concat(),
         None => Vec::new(),
     }
 }

@@ -143,6 +143,7 @@ fn updates(model: &Model) -> Vec<EngineUpdate> {
             name: "gpt2".to_owned(),
             config: model.config().clone(),
             vocab: model.vocab().clone(),
+            weights: None,
         }),
         EngineUpdate::PassStarted {
             first_pos: 0,

@@ -71,7 +71,9 @@ fn snapshot_writes_a_picture_of_the_size_asked_for_and_the_same_one_twice() {
 #[test]
 fn every_view_of_a_shape_without_weights_can_be_drawn() {
     let folder = tempfile::tempdir().unwrap();
-    for camera in ["overview", "layer", "street", "heads", "neurons", "map"] {
+    for camera in [
+        "overview", "layer", "street", "heads", "neurons", "map", "tour",
+    ] {
         let path = folder.path().join(format!("{camera}.png"));
         let file = path.display().to_string();
         llmscope(&[
@@ -88,6 +90,39 @@ fn every_view_of_a_shape_without_weights_can_be_drawn() {
         .success();
         assert_eq!(png_size(&path), (200, 120));
     }
+}
+
+#[test]
+fn snapshot_shows_the_stops_of_the_tour_that_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let shoot = |more: &[&str]| {
+        let path = folder.path().join(format!("{}.png", more.concat()));
+        let output = llmscope(&["snapshot", "-o", &path.display().to_string()])
+            .args([
+                "--model",
+                &model(),
+                "--tokens",
+                "5,6,7,8,9",
+                "--size",
+                "320x180",
+            ])
+            .args(more)
+            .output()
+            .unwrap();
+        (output, fs::read(path).ok())
+    };
+
+    let (output, seventh) = shoot(&["--camera", "tour", "--stop", "7"]);
+    let (_, eighth) = shoot(&["--camera", "tour", "--stop", "8"]);
+    assert!(output.status.success());
+    assert!(seventh.is_some() && seventh != eighth);
+
+    assert_fails(
+        &shoot(&["--camera", "tour", "--stop", "99"]).0,
+        2,
+        &["12 stops", "99"],
+    );
+    assert_fails(&shoot(&["--stop", "2"]).0, 2, &["--camera tour"]);
 }
 
 #[test]

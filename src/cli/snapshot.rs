@@ -23,6 +23,9 @@ pub struct SnapshotArgs {
     /// Where the camera stands
     #[arg(long, value_name = "VIEW", default_value = "overview")]
     pub camera: SnapshotCamera,
+    /// The stop of the guided tour to stand at, from 1; the first without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub stop: Option<u32>,
     /// The hook point to look at, such as `blocks.3.attn.hook_pattern`
     #[arg(long, value_name = "HOOK")]
     pub focus: Option<HookPoint>,
@@ -52,6 +55,8 @@ pub enum SnapshotCamera {
     Neurons,
     /// From straight above
     Map,
+    /// At a stop of the guided tour, with what is said there
+    Tour,
 }
 
 /// On or off.
@@ -100,6 +105,13 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
             "the world of this model has no {hook} to look at"
         )));
     }
+    let tour_stop = (args.camera == SnapshotCamera::Tour)
+        .then(|| args.stop.map_or(0, |stop| stop as usize - 1));
+    if tour_stop.is_none() && args.stop.is_some() {
+        return Err(CliError::Usage(
+            "--stop is of the guided tour; add --camera tour".to_owned(),
+        ));
+    }
     let viewpoint: Viewpoint = args.camera.into();
     let options = ViewerOptions {
         theme: args.picture.theme.into(),
@@ -125,9 +137,10 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
         offscreen.seek(step);
     }
     offscreen.draw(); // Where the panels are, the camera knows from here on.
-    match args.focus {
-        Some(hook) => offscreen.look_at_hook(hook),
-        None => offscreen.look_from(|layout, screen| viewpoint.pose(layout, screen)),
+    match (args.focus, tour_stop) {
+        (Some(hook), _) => offscreen.look_at_hook(hook),
+        (None, Some(stop)) => offscreen.show_stop(stop).map_err(CliError::Usage)?,
+        (None, None) => offscreen.look_from(|layout, screen| viewpoint.pose(layout, screen)),
     }
     let texts = [
         (

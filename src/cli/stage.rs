@@ -60,7 +60,7 @@ impl From<ThemeArg> for Theme {
 impl From<SnapshotCamera> for Viewpoint {
     fn from(camera: SnapshotCamera) -> Self {
         match camera {
-            SnapshotCamera::Overview => Self::Overview,
+            SnapshotCamera::Overview | SnapshotCamera::Tour => Self::Overview,
             SnapshotCamera::Layer => Self::Layer,
             SnapshotCamera::Street => Self::Street,
             SnapshotCamera::Heads => Self::Heads,

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::app::TerminalCtrlCHandlerPlugin;
@@ -21,6 +22,7 @@ use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
 use super::scene::SceneSettings;
+use super::slots::SlotsFile;
 use super::ui::{UiPlugin, UiSettings};
 use super::viewpoint::{CameraSettings, Viewpoint};
 use crate::color::Theme;
@@ -60,6 +62,10 @@ pub struct ViewerOptions {
     pub has_legend: bool,
     /// Size of panels and labels; 1 is the screen's own.
     pub ui_scale: f32,
+    /// Whether the camera cuts instead of flying.
+    pub has_reduced_motion: bool,
+    /// The file that keeps saved viewpoints; none where nothing is kept.
+    pub viewpoints_file: Option<PathBuf>,
 }
 
 impl Default for ViewerOptions {
@@ -71,6 +77,8 @@ impl Default for ViewerOptions {
             has_labels: true,
             has_legend: true,
             ui_scale: 1.0,
+            has_reduced_motion: false,
+            viewpoints_file: None,
         }
     }
 }
@@ -239,8 +247,10 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     app.world_mut().resource_mut::<SceneSettings>().theme = options.theme;
     app.insert_resource(CameraSettings {
         start: options.viewpoint,
+        has_reduced_motion: options.has_reduced_motion,
         ..CameraSettings::default()
     });
+    app.insert_resource(SlotsFile(options.viewpoints_file.clone()));
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;

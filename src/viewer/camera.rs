@@ -1,21 +1,26 @@
 //! Cameras: orbit around a focus, free flight, and viewpoints to fly to.
 
 mod flight;
+#[cfg(any(test, feature = "gamepad"))]
+mod gamepad;
+mod guard;
 
 use std::time::Duration;
 
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::prelude::*;
-use bevy::window::PrimaryWindow;
 use bevy_egui::EguiGlobalSettings;
-use bevy_egui::input::egui_wants_any_keyboard_input;
 use bevy_panorbit_camera::{
     EguiFocusIncludesHover, PanOrbitCamera, PanOrbitCameraPlugin, PanOrbitCameraSystemSet,
 };
 
 use super::ViewerSystems;
 use super::scene::{SceneLayout, SceneSettings};
-use super::viewpoint::{CameraSettings, CameraWish, FIELD_OF_VIEW, Pose, Screen, Viewpoint};
+use super::viewpoint::{
+    CameraPose, CameraSettings, CameraTaken, CameraWish, FIELD_OF_VIEW, MIN_RADIUS, Pose, Screen,
+    Viewpoint,
+};
+use guard::PanelGuard;
 
 /// Adds the camera and what moves it.
 pub struct CameraPlugin;
@@ -29,16 +34,23 @@ impl Plugin for CameraPlugin {
             .init_resource::<Journey>()
             .init_resource::<PanelGuard>()
             .init_resource::<Framed>()
+            .init_resource::<CameraPose>()
+            .init_resource::<flight::PadMotion>()
             .add_message::<CameraWish>()
+            .add_message::<CameraTaken>()
             .add_systems(Startup, spawn_camera)
             .add_systems(
                 Update,
                 (
+                    set_smoothness.run_if(resource_changed::<CameraSettings>),
                     frame_text,
-                    guard_panels,
-                    flight::steer.run_if(not(egui_wants_any_keyboard_input)),
+                    guard::guard_panels,
+                    guard::notice_drag,
+                    flight::steer,
+                    flight::turn,
                     obey_wishes,
                     travel,
+                    keep_in_world,
                     tint_sky,
                 )
                     .chain()
@@ -50,33 +62,8 @@ impl Plugin for CameraPlugin {
                     .after(PanOrbitCameraSystemSet)
                     .before(TransformSystems::Propagate),
             );
-    }
-}
-
-/// Whether the mouse is the panels': it is over one, or was when its button went down.
-#[derive(Resource, Default)]
-struct PanelGuard(bool);
-
-/// Keeps the camera still while the mouse is the panels'.
-///
-/// egui's own answer does not count panels that were laid out by hand around a free middle.
-fn guard_panels(
-    windows: Query<&Window, With<PrimaryWindow>>,
-    buttons: Res<ButtonInput<MouseButton>>,
-    screen: Res<Screen>,
-    mut guard: ResMut<PanelGuard>,
-    mut camera: Query<(&mut PanOrbitCamera, &flight::Flight)>,
-) {
-    let (Ok(window), Ok((mut orbit, flight))) = (windows.single(), camera.single_mut()) else {
-        return;
-    };
-    let is_dragging = buttons.get_pressed().len() > buttons.get_just_pressed().len();
-    if !is_dragging && let Some(cursor) = window.cursor_position() {
-        guard.0 = !screen.is_free(cursor / window.size());
-    }
-    let is_enabled = !guard.0 && !flight.is_active;
-    if orbit.enabled != is_enabled {
-        orbit.enabled = is_enabled;
+        #[cfg(feature = "gamepad")]
+        gamepad::plugin(app);
     }
 }
 
@@ -88,6 +75,18 @@ struct Leg {
     from: Pose,
     to: Pose,
     elapsed: Duration,
+    secs: f32,
+}
+
+impl Leg {
+    fn new(from: Pose, to: Pose, secs: f32) -> Self {
+        Self {
+            from: from.unwound_towards(&to),
+            to,
+            elapsed: Duration::ZERO,
+            secs,
+        }
+    }
 }
 
 /// How long the flight to a viewpoint takes.
@@ -117,14 +116,21 @@ fn spawn_camera(
             button_pan: MouseButton::Right,
             pitch_upper_limit: Some(1.57),
             pitch_lower_limit: Some(0.01),
-            zoom_lower_limit: 2.0,
-            orbit_smoothness: if settings.is_animated { 0.6 } else { 0.0 },
-            pan_smoothness: if settings.is_animated { 0.4 } else { 0.0 },
-            zoom_smoothness: if settings.is_animated { 0.6 } else { 0.0 },
+            zoom_lower_limit: MIN_RADIUS,
             ..default()
         },
         flight::Flight::default(),
     ));
+}
+
+/// Lets the camera glide, or stop where it is left.
+fn set_smoothness(settings: Res<CameraSettings>, mut camera: Query<&mut PanOrbitCamera>) {
+    for mut orbit in &mut camera {
+        let share = if settings.flies() { 1.0 } else { 0.0 };
+        orbit.orbit_smoothness = 0.6 * share;
+        orbit.pan_smoothness = 0.4 * share;
+        orbit.zoom_smoothness = 0.6 * share;
+    }
 }
 
 /// The viewpoint that the camera was last brought to.
@@ -171,13 +177,10 @@ fn frame_text(
     let to = viewpoint.pose(layout, &screen);
     framed.model = model;
     framed.pose = Some(to);
-    if is_same_model && settings.is_animated {
-        journey.0 = Some(Leg {
-            from: here,
-            to,
-            elapsed: Duration::ZERO,
-        });
+    if is_same_model && settings.flies() {
+        journey.0 = Some(Leg::new(here, to, LEG_SECS));
     } else {
+        journey.0 = None;
         set(&mut orbit, &to);
     }
 }
@@ -220,27 +223,36 @@ fn obey_wishes(
         return;
     };
     for wish in wishes.read() {
-        let to = match wish {
+        let (to, secs) = match wish {
             CameraWish::ToggleFlight => {
                 flight.is_active = !flight.is_active;
+                if !flight.is_active {
+                    // What it orbits from here on is what it looks at.
+                    let ahead = pose_of(&orbit).grounded();
+                    set(&mut orbit, &ahead);
+                }
                 continue;
             }
             CameraWish::GoTo(viewpoint) => {
                 let pose = viewpoint.pose(layout, &screen);
                 framed.viewpoint = Some(*viewpoint);
                 framed.pose = Some(pose);
-                pose
+                (pose, LEG_SECS)
             }
-            CameraWish::LookAt(pose) => *pose,
+            CameraWish::LookAt(pose) => {
+                framed.viewpoint = None;
+                (*pose, LEG_SECS)
+            }
+            CameraWish::Fly { to, secs } => {
+                framed.viewpoint = None;
+                (*to, *secs)
+            }
         };
         flight.stop();
-        if settings.is_animated {
-            journey.0 = Some(Leg {
-                from: pose_of(&orbit),
-                to,
-                elapsed: Duration::ZERO,
-            });
+        if settings.flies() {
+            journey.0 = Some(Leg::new(pose_of(&orbit), to, secs));
         } else {
+            journey.0 = None;
             set(&mut orbit, &to);
         }
     }
@@ -248,28 +260,49 @@ fn obey_wishes(
 
 fn travel(
     time: Res<Time>,
-    buttons: Res<ButtonInput<MouseButton>>,
-    guard: Res<PanelGuard>,
+    mut taken: MessageReader<CameraTaken>,
     mut journey: ResMut<Journey>,
     mut camera: Query<&mut PanOrbitCamera>,
 ) {
     let Ok(mut orbit) = camera.single_mut() else {
         return;
     };
-    // A hand on the mouse takes over; one on a panel's button does not.
-    if buttons.any_just_pressed([MouseButton::Left, MouseButton::Right]) && !guard.0 {
+    if taken.read().count() > 0 {
         journey.0 = None;
     }
     let Some(leg) = &mut journey.0 else {
         return;
     };
     leg.elapsed += time.delta();
-    let share = (leg.elapsed.as_secs_f32() / LEG_SECS).min(1.0);
+    let share = (leg.elapsed.as_secs_f32() / leg.secs.max(1e-3)).min(1.0);
     let eased = EaseFunction::SmootherStep.sample_clamped(share);
     set(&mut orbit, &leg.from.towards(&leg.to, eased));
     if share >= 1.0 {
         journey.0 = None;
     }
+}
+
+/// Brings the camera back where it would leave the world or sink into the ground; and says where it
+/// stands.
+fn keep_in_world(
+    layout: Res<SceneLayout>,
+    mut stands: ResMut<CameraPose>,
+    mut camera: Query<&mut PanOrbitCamera>,
+) {
+    let Ok(mut orbit) = camera.single_mut() else {
+        return;
+    };
+    let mut pose = pose_of(&orbit);
+    if let Some(layout) = layout.as_ref().as_ref() {
+        let kept = pose.kept_in(layout);
+        if kept != pose {
+            orbit.focus += kept.focus - pose.focus;
+            orbit.target_focus = kept.focus;
+            orbit.target_radius = kept.radius;
+            pose = kept;
+        }
+    }
+    stands.set_if_neq(CameraPose(Some(pose)));
 }
 
 fn tint_sky(settings: Res<SceneSettings>, mut sky: ResMut<ClearColor>) {
@@ -280,7 +313,7 @@ fn tint_sky(settings: Res<SceneSettings>, mut sky: ResMut<ClearColor>) {
     }
 }
 
-/// Lifts the camera where it would sink into the ground.
+/// Lifts the camera where it would sink into the ground on its way to where it is sent.
 fn stay_above_ground(
     layout: Res<SceneLayout>,
     mut camera: Query<&mut Transform, With<PanOrbitCamera>>,

@@ -1,7 +1,8 @@
 //! What people see: the world, the panels beside it, and pictures of both.
 //!
 //! `inference -> playback -> scene -> material` is the stream. `camera`, `ui` and `capture` stand
-//! beside its end: they read resources, write messages, and never name one another.
+//! beside its end: they read resources, write messages, and never name one another. What they share
+//! has rooms of its own: `viewpoint`, the saved ones in `slots`, and the guided `tour`.
 
 pub mod app;
 pub mod camera;
@@ -11,6 +12,8 @@ pub mod material;
 pub mod pace;
 pub mod playback;
 pub mod scene;
+pub mod slots;
+pub mod tour;
 pub mod ui;
 pub mod viewpoint;
 
@@ -48,6 +51,8 @@ impl Plugin for ViewerPlugin {
             inference::InferencePlugin,
             playback::PlaybackPlugin,
             scene::ScenePlugin,
+            slots::SlotsPlugin,
+            tour::TourPlugin,
         ));
     }
 }

@@ -1,22 +1,14 @@
 //! Places to look from, found from the layout alone, and the wish to go there.
 
+mod pose;
+
 use bevy::prelude::*;
+
+use pose::corners;
+pub use pose::{FIELD_OF_VIEW, MIN_RADIUS, Pose, Screen};
 
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{GroundRect, ModelLayout};
-
-/// Where a camera is and looks, as an orbit around what it looks at.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pose {
-    /// What it looks at.
-    pub focus: Vec3,
-    /// Turn around the vertical, in radians; 0 looks along the flight.
-    pub yaw: f32,
-    /// Height above the horizon, in radians; a quarter turn looks straight down.
-    pub pitch: f32,
-    /// Distance from the focus, in units.
-    pub radius: f32,
-}
 
 /// A place to look from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +34,24 @@ pub enum CameraWish {
     GoTo(Viewpoint),
     /// Fly until this stands before the camera.
     LookAt(Pose),
+    /// Fly there in this many seconds.
+    Fly {
+        /// Where to.
+        to: Pose,
+        /// How long it takes.
+        secs: f32,
+    },
     /// Free flight, or orbit again.
     ToggleFlight,
 }
+
+/// The user has taken the camera, by mouse, key or gamepad: whatever moved it by itself gives way.
+#[derive(Message, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CameraTaken;
+
+/// Where the camera stands, its smoothing left aside; none before there is one.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
+pub struct CameraPose(pub Option<Pose>);
 
 /// How the camera behaves.
 #[derive(Resource, Clone, Debug, PartialEq)]
@@ -53,6 +60,8 @@ pub struct CameraSettings {
     pub start: Viewpoint,
     /// Whether it moves over time; if not, it is there at once.
     pub is_animated: bool,
+    /// Whether the user asked for cuts instead of flights.
+    pub has_reduced_motion: bool,
     /// Samples a pixel, against jagged edges: 1, 2 or 4.
     pub msaa_samples: u32,
 }
@@ -62,148 +71,17 @@ impl Default for CameraSettings {
         Self {
             start: Viewpoint::Overview,
             is_animated: true,
+            has_reduced_motion: false,
             msaa_samples: 4,
         }
     }
 }
 
-/// The picture, and the part of it that no panel covers.
-#[derive(Resource, Clone, Copy, Debug, PartialEq)]
-pub struct Screen {
-    /// Width over height.
-    pub aspect: f32,
-    /// The free part's lower left corner; the picture's is (-1, -1).
-    pub low: Vec2,
-    /// The free part's upper right corner; the picture's is (1, 1).
-    pub high: Vec2,
-}
-
-impl Default for Screen {
-    fn default() -> Self {
-        Self::whole(16.0 / 9.0)
+impl CameraSettings {
+    /// Whether the camera flies where it is sent; if not, it is there at once.
+    pub fn flies(&self) -> bool {
+        self.is_animated && !self.has_reduced_motion
     }
-}
-
-impl Screen {
-    /// Whether a place is in the free part: across and down, as shares of the picture.
-    pub fn is_free(&self, place: Vec2) -> bool {
-        let place = Vec2::new(2.0 * place.x - 1.0, 1.0 - 2.0 * place.y);
-        (place.cmpge(self.low) & place.cmple(self.high)).all()
-    }
-
-    /// A picture without panels.
-    pub fn whole(aspect: f32) -> Self {
-        Self {
-            aspect,
-            low: Vec2::NEG_ONE,
-            high: Vec2::ONE,
-        }
-    }
-}
-
-/// Vertical field of view, in radians.
-pub const FIELD_OF_VIEW: f32 = 45.0 * std::f32::consts::PI / 180.0;
-/// Half the vertical field of view.
-const HALF_FOV: f32 = FIELD_OF_VIEW / 2.0;
-
-impl Pose {
-    /// The pose a share of the way to another; distances change evenly in ratio.
-    #[must_use]
-    pub fn towards(&self, to: &Self, share: f32) -> Self {
-        Self {
-            focus: self.focus.lerp(to.focus, share),
-            yaw: self.yaw.lerp(to.yaw, share),
-            pitch: self.pitch.lerp(to.pitch, share),
-            radius: self.radius * (to.radius / self.radius).powf(share),
-        }
-    }
-
-    fn world_from_camera(&self) -> Transform {
-        let rotation = Quat::from_rotation_y(self.yaw) * Quat::from_rotation_x(-self.pitch);
-        Transform::from_translation(self.focus + rotation * Vec3::Z * self.radius)
-            .with_rotation(rotation)
-    }
-
-    /// Close before a rectangle on the ground, all of it in view.
-    pub fn before(rect: GroundRect, screen: &Screen) -> Self {
-        Self {
-            focus: rect.center(),
-            yaw: 0.25,
-            pitch: 0.7,
-            radius: 0.5 * rect.size.min_element().max(1.0),
-        }
-        .fitting(&corners(rect, 0.0), screen, 0.9)
-    }
-
-    /// Whether both look the same, but for rounding.
-    pub fn is_near(&self, other: &Self) -> bool {
-        self.focus.distance(other.focus) < 1e-3 * self.radius
-            && (self.yaw - other.yaw).abs() < 1e-3
-            && (self.pitch - other.pitch).abs() < 1e-3
-            && (self.radius / other.radius - 1.0).abs() < 1e-3
-    }
-
-    /// Where the camera is.
-    pub fn position(&self) -> Vec3 {
-        self.world_from_camera().translation
-    }
-
-    /// Where a point appears: across and up, -1 to 1 within the picture; none behind the camera.
-    pub fn project(&self, point: Vec3, aspect: f32) -> Option<Vec2> {
-        let camera_from_world = self.world_from_camera().to_matrix().inverse();
-        let seen = camera_from_world.transform_point3(point);
-        let depth = -seen.z * HALF_FOV.tan();
-        (depth > 0.0).then(|| Vec2::new(seen.x / (depth * aspect), seen.y / depth))
-    }
-
-    /// This pose moved over the ground and away from it until `points` fill `share` of the free part
-    /// of the picture.
-    fn fitting(self, points: &[Vec3], screen: &Screen, share: f32) -> Self {
-        let mut pose = self;
-        let wanted_center = 0.5 * (screen.low + screen.high);
-        let wanted_half = 0.5 * share * (screen.high - screen.low);
-        for _ in 0..300 {
-            let places: Option<Vec<Vec2>> = points
-                .iter()
-                .map(|point| pose.project(*point, screen.aspect))
-                .collect();
-            let Some(places) = places else {
-                pose.radius *= 1.3; // Something is behind the camera.
-                continue;
-            };
-            let low = places.iter().copied().reduce(Vec2::min).unwrap_or_default();
-            let high = places.iter().copied().reduce(Vec2::max).unwrap_or_default();
-            let offset = 0.5 * (low + high) - wanted_center;
-            let growth = (0.5 * (high - low) / wanted_half).max_element();
-            // Points near the camera's own plane appear at any distance: step by step.
-            let offset = offset.clamp_length_max(0.2);
-            let reach = if growth < 1.5 {
-                pose.radius * HALF_FOV.tan()
-            } else {
-                0.0
-            };
-            let turn = Quat::from_rotation_y(pose.yaw);
-            pose.focus += turn * Vec3::X * (offset.x * reach * screen.aspect);
-            pose.focus += turn * Vec3::NEG_Z * (offset.y * reach / pose.pitch.sin().max(0.2));
-            pose.radius *= growth.clamp(0.9, 1.12);
-            if offset.length() < 1e-3 && (growth - 1.0).abs() < 1e-3 {
-                break;
-            }
-        }
-        pose
-    }
-}
-
-/// The corners of a rectangle on the ground, and above its far edge.
-fn corners(rect: GroundRect, height: f32) -> Vec<Vec3> {
-    let (near, far) = (rect.near_left.y, rect.near_left.y - rect.size.y);
-    let (left, right) = (rect.near_left.x, rect.near_left.x + rect.size.x);
-    vec![
-        Vec3::new(left, 0.0, near),
-        Vec3::new(right, 0.0, near),
-        Vec3::new(left, height, far),
-        Vec3::new(right, height, far),
-    ]
 }
 
 /// The whole ground, with room for the names at its entrance and its left.
@@ -353,33 +231,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn what_a_panel_covers_is_not_free() {
-        let screen = Screen {
-            low: Vec2::new(-0.5, -1.0),
-            ..Screen::default()
-        };
-
-        assert!(screen.is_free(Vec2::new(0.5, 0.99)));
-        assert!(!screen.is_free(Vec2::new(0.2, 0.5)), "the left quarter");
-        assert!(screen.is_free(Vec2::new(0.26, 0.01)));
-    }
-
-    #[test]
-    fn halfway_between_two_poses_is_the_geometric_mean_of_their_distances() {
-        let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 4);
-        let from = Pose {
-            radius: 10.0,
-            ..Viewpoint::Street.pose(&layout, &Screen::default())
-        };
-        let to = Pose {
-            radius: 1000.0,
-            ..from
-        };
-
-        assert!((from.towards(&to, 0.5).radius - 100.0).abs() < 0.01);
-        assert_eq!(from.towards(&to, 0.0), from);
     }
 }

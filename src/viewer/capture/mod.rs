@@ -24,6 +24,7 @@ use super::inference::{ActiveTrace, TraceEvent};
 use super::material::UploadMeter;
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
 use super::scene::{SceneLayout, SceneSettings, WeightStore};
+use super::tour::{ActiveTour, Run, TourWish};
 use super::viewpoint::{CameraSettings, CameraWish, Pose, Screen, Viewpoint};
 use crate::engine::EngineUpdate;
 use crate::hook::HookPoint;
@@ -178,6 +179,24 @@ impl Offscreen {
         if let Some(layout) = layout.as_ref() {
             let pose = pose(layout, &screen);
             self.look(pose);
+        }
+    }
+
+    /// Stands at a stop of the guided tour, counted from 0, and says what is said there.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such stop: how many there are.
+    pub fn show_stop(&mut self, stop: usize) -> Result<(), String> {
+        self.world().write_message(TourWish::Show(stop));
+        self.settle();
+        let tour = self.world().resource::<ActiveTour>();
+        match tour.run().map_or(0, Run::n_stops) {
+            n_stops if stop < n_stops => Ok(()),
+            n_stops => Err(format!(
+                "the tour has {n_stops} stops, so there is no stop {}",
+                stop + 1
+            )),
         }
     }
 

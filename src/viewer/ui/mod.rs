@@ -8,6 +8,7 @@ mod keys;
 mod labels;
 pub mod panels;
 pub mod theme;
+mod tour_marks;
 mod view;
 
 use bevy::prelude::*;
@@ -22,7 +23,9 @@ pub use view::UiView;
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
 use super::scene::{DrawList, Predictions, SceneLayout, SceneSettings, ValueTable};
-use super::viewpoint::{CameraWish, Screen};
+use super::slots::{SlotNews, SlotWish, Slots};
+use super::tour::{ActiveTour, Run, TourWish};
+use super::viewpoint::{CameraSettings, Screen};
 use crate::analysis::Candidate;
 use crate::model::SamplerSettings;
 
@@ -40,6 +43,7 @@ impl Plugin for UiPlugin {
                 Update,
                 (
                     note_events,
+                    note_slots,
                     keys::obey_keys.run_if(not(egui_wants_any_keyboard_input)),
                 ),
             )
@@ -86,6 +90,8 @@ pub(super) struct UiState {
     panels: Panels,
     /// The last failure, until it is dismissed or another text begins.
     failure: Option<String>,
+    /// What is wrong with the file of viewpoints, until it is dismissed.
+    slots_failure: Option<String>,
     /// What happens, for the status line.
     status: String,
     /// How far loading has come, 0 to 1.
@@ -163,12 +169,30 @@ fn note_texts(event: &TraceEvent, trace: &ActiveTrace, fonts: &mut Fonts) {
     }
 }
 
+fn note_slots(mut news: MessageReader<SlotNews>, mut state: ResMut<UiState>) {
+    for news in news.read() {
+        match news {
+            SlotNews::Note(text) => state.status.clone_from(text),
+            SlotNews::Failed(message) => state.slots_failure = Some(message.clone()),
+        }
+    }
+}
+
+/// What of the camera the panels show.
+#[derive(bevy::ecs::system::SystemParam)]
+struct CameraView<'w> {
+    slots: Res<'w, Slots>,
+    settings: Res<'w, CameraSettings>,
+    tour: Res<'w, ActiveTour>,
+}
+
 /// Where wishes go.
 #[derive(bevy::ecs::system::SystemParam)]
 struct Wishes<'w> {
     engine: MessageWriter<'w, EngineWish>,
     playback: MessageWriter<'w, PlaybackWish>,
-    camera: MessageWriter<'w, CameraWish>,
+    slots: MessageWriter<'w, SlotWish>,
+    tour: MessageWriter<'w, TourWish>,
 }
 
 fn draw_ui(
@@ -184,6 +208,7 @@ fn draw_ui(
     list: Res<DrawList>,
     predictions: Res<Predictions>,
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
+    camera_view: CameraView,
     mut screen: ResMut<Screen>,
     mut wishes: Wishes,
 ) -> Result {
@@ -231,7 +256,7 @@ fn draw_ui(
         is_computing: trace.is_computing(),
         can_run: ui_settings.can_run,
         status: &state.status,
-        failure: state.failure.as_deref(),
+        failure: state.failure.as_deref().or(state.slots_failure.as_deref()),
         loading: state.loading,
         theme: scene_settings.theme,
         has_arcs: scene_settings.has_arcs,
@@ -240,7 +265,19 @@ fn draw_ui(
         hidden: &scene_settings.hidden,
         n_not_finite: values.n_not_finite(),
         legend: view::legend(layout.as_ref().as_ref(), &values, &scene_settings),
+        slots: &camera_view.slots,
+        has_reduced_motion: camera_view.settings.has_reduced_motion,
+        tour: camera_view.tour.run(),
     };
+    if let (Some((_, stop)), Ok((camera, transform))) =
+        (view.tour.and_then(Run::stop), camera.single())
+    {
+        // The panels' points may be larger or smaller than the camera's.
+        let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
+        let scale = context.viewport_rect().width() / camera_width.max(1.0);
+        let projector = |point: Vec3| tour_marks::project(camera, transform, point, scale);
+        tour_marks::draw(&context, &stop.marks, &projector, view.theme);
+    }
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
@@ -249,6 +286,9 @@ fn draw_ui(
     } else if ui_settings.has_legend {
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
+    let tour = &mut state.panels.tour;
+    let has_buttons = ui_settings.has_panels;
+    free.max.y -= tour.show(&context, &view, free, has_buttons, &mut intents);
     screen.set_if_neq(free_screen(whole, free));
     if ui_settings.has_labels
         && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
@@ -362,14 +402,22 @@ fn fulfil(
         Intent::Speed(layers_per_sec) => {
             wishes.playback.write(PlaybackWish::Speed(layers_per_sec));
         }
-        Intent::GoTo(viewpoint) => {
-            wishes.camera.write(CameraWish::GoTo(viewpoint));
+        Intent::Slot(wish) => {
+            wishes.slots.write(wish);
+        }
+        Intent::Tour(wish) => {
+            wishes.tour.write(wish);
         }
         Intent::Theme(theme) => scene_settings.theme = theme,
         Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
         Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,
         Intent::Ranges(mode) => scene_settings.range_mode = mode,
         Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
-        Intent::DismissFailure => state.failure = None,
+        Intent::DismissFailure => {
+            // The one that was shown.
+            if state.failure.take().is_none() {
+                state.slots_failure = None;
+            }
+        }
     }
 }

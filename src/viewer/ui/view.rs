@@ -13,6 +13,8 @@ use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
     DrawList, Reduction, SQUARE_HEIGHT, SceneSettings, ValueTable, shown_hooks, tensor_ranges,
 };
+use crate::viewer::slots::Slots;
+use crate::viewer::tour::Run;
 
 use super::labels::CellLook;
 
@@ -61,6 +63,12 @@ pub struct UiView<'a> {
     pub n_not_finite: usize,
     /// What the colours mean.
     pub legend: Vec<LegendRow>,
+    /// The viewpoints under the digit keys.
+    pub slots: &'a Slots,
+    /// Whether the camera cuts instead of flying.
+    pub has_reduced_motion: bool,
+    /// The guided tour, if one is under way.
+    pub tour: Option<&'a Run>,
 }
 
 /// One colour map in use.

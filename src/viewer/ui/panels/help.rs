@@ -1,28 +1,35 @@
 //! The keys, and what one sees.
 
-use egui::{Align2, Context, Grid, RichText, Window};
+use egui::{Align2, Context, Grid, RichText, Ui, Window};
 
 use crate::color::Theme;
 use crate::viewer::ui::theme;
-use crate::viewer::viewpoint::Viewpoint;
 
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Play or pause.
+    /// Play or pause; pause the tour while there is one.
     TogglePlay,
-    /// One token on.
+    /// One token on; the tour's next stop while there is one.
     StepForward,
-    /// One token back.
+    /// One token back; the tour's stop before while there is one.
     StepBack,
     /// Run the signal through the pass again.
     Replay,
     /// Show everything.
     FrameAll,
-    /// Fly there.
-    GoTo(Viewpoint),
+    /// Fly to the viewpoint of this number.
+    GoToSlot(usize),
+    /// Save the present view under this number.
+    SaveSlot(usize),
     /// Free flight or orbit.
     ToggleFlight,
+    /// Begin or end the tour.
+    ToggleTour,
+    /// The tour's next stop.
+    NextStop,
+    /// The tour's stop before.
+    LastStop,
     /// Dark or light.
     ToggleTheme,
     /// With or without panels.
@@ -31,16 +38,29 @@ pub enum Command {
     ToggleLabels,
     /// Open or close this sheet.
     ToggleHelp,
-    /// Close this sheet.
-    CloseHelp,
+    /// Close this sheet, or end the tour.
+    Close,
     /// Held down: the camera moves.
     Move,
+}
+
+impl Command {
+    /// What the key at `index` of a shortcut's keys does, where each has a slot of its own.
+    pub fn nth(self, index: usize) -> Self {
+        match self {
+            Self::GoToSlot(first) => Self::GoToSlot(first + index),
+            Self::SaveSlot(first) => Self::SaveSlot(first + index),
+            other => other,
+        }
+    }
 }
 
 /// Keys and what they do.
 pub struct Shortcut {
     /// The keys; any of them will do.
     pub keys: &'static [&'static str],
+    /// How the sheet names them, where not one by one.
+    pub label: Option<&'static str>,
     /// What they do.
     pub command: Command,
     /// The same in words.
@@ -50,51 +70,73 @@ pub struct Shortcut {
 const fn shortcut(keys: &'static [&'static str], command: Command, text: &'static str) -> Shortcut {
     Shortcut {
         keys,
+        label: None,
         command,
         text,
     }
 }
 
-/// Every key.
+const fn row(
+    label: &'static str,
+    keys: &'static [&'static str],
+    command: Command,
+    text: &'static str,
+) -> Shortcut {
+    Shortcut {
+        label: Some(label),
+        ..shortcut(keys, command, text)
+    }
+}
+
+/// Every key: the first half is about the camera.
 pub const SHORTCUTS: &[Shortcut] = &[
-    shortcut(&["Space"], Command::TogglePlay, "Play or pause"),
-    shortcut(&["→"], Command::StepForward, "One token on"),
-    shortcut(&["←"], Command::StepBack, "One token back"),
-    shortcut(&["R"], Command::Replay, "Run the signal again"),
     shortcut(&["F", "Home"], Command::FrameAll, "Show everything"),
-    shortcut(
-        &["1"],
-        Command::GoTo(Viewpoint::Overview),
-        "Fly to the overview",
+    row(
+        "1 … 9",
+        &["1", "2", "3", "4", "5", "6", "7", "8", "9"],
+        Command::GoToSlot(1),
+        "Fly to a viewpoint",
     ),
-    shortcut(&["2"], Command::GoTo(Viewpoint::Layer), "Fly to a layer"),
-    shortcut(
-        &["3"],
-        Command::GoTo(Viewpoint::Heads),
-        "Fly to head patterns",
+    row(
+        "Ctrl+1 … 9",
+        &[
+            "Ctrl+1", "Ctrl+2", "Ctrl+3", "Ctrl+4", "Ctrl+5", "Ctrl+6", "Ctrl+7", "Ctrl+8",
+            "Ctrl+9",
+        ],
+        Command::SaveSlot(1),
+        "Save this view there",
     ),
-    shortcut(&["4"], Command::GoTo(Viewpoint::Neurons), "Fly to neurons"),
-    shortcut(
-        &["5"],
-        Command::GoTo(Viewpoint::Street),
-        "Stand in the street",
-    ),
-    shortcut(&["6"], Command::GoTo(Viewpoint::Map), "Look straight down"),
-    shortcut(
+    row(
+        "W A S D Q E",
         &["W", "A", "S", "D", "Q", "E"],
         Command::Move,
         "Fly; Shift is faster",
     ),
-    shortcut(
-        &["Tab"],
-        Command::ToggleFlight,
-        "Mouse looks around, or orbits again",
+    row("↑ ↓", &["↑", "↓"], Command::Move, "Come closer, go away"),
+    row(
+        "Shift+arrows",
+        &["Shift+↑", "Shift+↓", "Shift+←", "Shift+→"],
+        Command::Move,
+        "Turn the camera",
     ),
+    shortcut(
+        &["V"],
+        Command::ToggleFlight,
+        "Mouse looks around, or orbits",
+    ),
+    shortcut(&["G"], Command::ToggleTour, "Guided tour"),
+    shortcut(&["N", "PageDown"], Command::NextStop, "Tour: next stop"),
+    shortcut(&["B", "PageUp"], Command::LastStop, "Tour: stop before"),
+    shortcut(&["Space"], Command::TogglePlay, "Play or pause"),
+    shortcut(&["→"], Command::StepForward, "One token on"),
+    shortcut(&["←"], Command::StepBack, "One token back"),
+    shortcut(&["R"], Command::Replay, "Run the signal again"),
     shortcut(&["T"], Command::ToggleTheme, "Dark or light"),
     shortcut(&["H"], Command::TogglePanels, "With or without panels"),
     shortcut(&["L"], Command::ToggleLabels, "With or without labels"),
+    row("Tab", &[], Command::Move, "From panel to panel"),
     shortcut(&["F1"], Command::ToggleHelp, "This sheet"),
-    shortcut(&["Esc"], Command::CloseHelp, "Close this sheet"),
+    shortcut(&["Esc"], Command::Close, "Close this sheet, end the tour"),
 ];
 
 /// What one sees, in a few lines.
@@ -122,26 +164,68 @@ impl HelpSheet {
             .collapsible(false)
             .resizable(false)
             .show(context, |ui| {
-                ui.set_width(430.0);
+                ui.set_width(640.0);
                 for line in WHAT_ONE_SEES {
                     ui.label(line);
                 }
                 ui.separator();
-                Grid::new("keys")
-                    .num_columns(2)
-                    .spacing([18.0, 4.0])
-                    .show(ui, |ui| {
-                        for shortcut in SHORTCUTS {
-                            ui.label(RichText::new(shortcut.keys.join("  ")).monospace().strong());
-                            ui.label(shortcut.text);
-                            ui.end_row();
-                        }
-                    });
+                let half = SHORTCUTS.len().div_ceil(2);
+                ui.columns(2, |columns| {
+                    for (index, keys) in SHORTCUTS.chunks(half).enumerate() {
+                        column(&mut columns[index], index, keys);
+                    }
+                });
                 ui.separator();
                 ui.colored_label(
                     theme::weak_text(theme),
-                    "Drag to orbit, drag with the right button to move, wheel to come closer",
+                    "Drag to orbit, drag with the right button to move, wheel to come closer. \
+                     In a tour Space waits, and the arrows go from stop to stop.",
                 );
             });
+    }
+}
+
+fn column(ui: &mut Ui, index: usize, shortcuts: &[Shortcut]) {
+    Grid::new(("keys", index))
+        .num_columns(2)
+        .spacing([14.0, 4.0])
+        .show(ui, |ui| {
+            for shortcut in shortcuts {
+                let label = match shortcut.label {
+                    Some(label) => label.to_owned(),
+                    None => shortcut.keys.join("  "),
+                };
+                ui.label(RichText::new(label).monospace().strong());
+                ui.label(shortcut.text);
+                ui.end_row();
+            }
+        });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sheet_fits_into_a_window_720_points_high() {
+        let context = Context::default();
+        let mut sheet = HelpSheet { is_open: true };
+        let input = egui::RawInput {
+            screen_rect: Some(egui::Rect::from_min_size(
+                egui::Pos2::ZERO,
+                egui::vec2(1024.0, 720.0),
+            )),
+            ..egui::RawInput::default()
+        };
+        theme::apply(&context, Theme::Dark);
+
+        for _ in 0..3 {
+            drop(context.run_ui(input.clone(), |ui| sheet.show(ui.ctx(), Theme::Dark)));
+        }
+
+        let rect = context.memory(|memory| memory.area_rect("Help"));
+        let rect = rect.unwrap();
+        assert!(rect.height() < 700.0 && rect.height() > 200.0, "{rect}");
+        assert!(rect.width() < 1000.0, "{rect}");
     }
 }

@@ -4,7 +4,9 @@ pub mod help;
 mod legend;
 mod prompt;
 mod text;
+mod tour;
 mod transport;
+mod viewpoints;
 
 use egui::{
     Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, Rect, ScrollArea, Ui, UiBuilder,
@@ -14,13 +16,16 @@ pub use help::HelpSheet;
 pub use legend::LegendPanel;
 pub use prompt::PromptPanel;
 pub use text::TextPanel;
+pub use tour::TourCard;
 pub use transport::TransportPanel;
+pub use viewpoints::ViewpointsSection;
 
 use super::theme;
 use super::view::UiView;
 use crate::color::{RangeMode, Theme};
 use crate::model::SamplerSettings;
-use crate::viewer::viewpoint::Viewpoint;
+use crate::viewer::slots::SlotWish;
+use crate::viewer::tour::TourWish;
 
 /// What the user wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +50,10 @@ pub enum Intent {
     SeekOrder(f32),
     /// Layers a second.
     Speed(f32),
-    /// Fly there.
-    GoTo(Viewpoint),
+    /// Something of a saved viewpoint.
+    Slot(SlotWish),
+    /// Something of the guided tour.
+    Tour(TourWish),
     /// Dark or light.
     Theme(Theme),
     /// With arcs, or without.
@@ -74,6 +81,8 @@ pub struct Panels {
     pub transport: TransportPanel,
     /// The keys.
     pub help: HelpSheet,
+    /// What the guided tour says.
+    pub tour: TourCard,
 }
 
 /// A window narrower than this, in points, has no panels at its sides.

@@ -2,12 +2,11 @@
 
 use egui::{Button, Slider, TextEdit, Ui};
 
-use super::{Intent, heading};
+use super::{Intent, ViewpointsSection, heading};
 use crate::color::{RangeMode, Theme};
 use crate::model::SamplerSettings;
 use crate::viewer::ui::theme;
 use crate::viewer::ui::view::UiView;
-use crate::viewer::viewpoint::Viewpoint;
 
 /// The prompt, how tokens are chosen, and what is shown.
 pub struct PromptPanel {
@@ -19,6 +18,7 @@ pub struct PromptPanel {
     top_k: usize,
     top_p: f64,
     has_labels: bool,
+    viewpoints: ViewpointsSection,
 }
 
 impl Default for PromptPanel {
@@ -31,6 +31,7 @@ impl Default for PromptPanel {
             top_k: 40,
             top_p: 0.95,
             has_labels: true,
+            viewpoints: ViewpointsSection::default(),
         }
     }
 }
@@ -126,18 +127,7 @@ impl PromptPanel {
     }
 
     fn view(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = 5.0;
-            for (index, viewpoint) in Viewpoint::ALL.into_iter().enumerate() {
-                if ui
-                    .button(viewpoint.title())
-                    .on_hover_text(format!("Fly there ({})", index + 1))
-                    .clicked()
-                {
-                    intents.push(Intent::GoTo(viewpoint));
-                }
-            }
-        });
+        self.viewpoints.ui(ui, view, intents);
         let mut has_arcs = view.has_arcs;
         if ui
             .checkbox(&mut has_arcs, "attention arcs")
