@@ -107,7 +107,7 @@ fn spawn_camera(
         DebandDither::Disabled,
         Projection::Perspective(PerspectiveProjection {
             fov: FIELD_OF_VIEW,
-            near: 0.5,
+            near: 0.05,
             far: 200_000.0,
             ..default()
         }),
@@ -174,7 +174,7 @@ fn frame_text(
     let Some(viewpoint) = framed.viewpoint else {
         return;
     };
-    let to = viewpoint.pose(layout, &screen);
+    let to = viewpoint.pose(layout, &screen).kept_in(layout);
     framed.model = model;
     framed.pose = Some(to);
     if is_same_model && settings.flies() {
@@ -234,7 +234,7 @@ fn obey_wishes(
                 continue;
             }
             CameraWish::GoTo(viewpoint) => {
-                let pose = viewpoint.pose(layout, &screen);
+                let pose = viewpoint.pose(layout, &screen).kept_in(layout);
                 framed.viewpoint = Some(*viewpoint);
                 framed.pose = Some(pose);
                 (pose, LEG_SECS)

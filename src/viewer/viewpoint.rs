@@ -92,7 +92,13 @@ fn with_labels(layout: &ModelLayout) -> GroundRect {
         near_left: bounds.near_left + Vec2::new(-room.x, room.y),
         size: bounds.size + room,
     }
+    .union(&layout.ground)
 }
+
+/// Turns that an overview may have; the one that brings the whole nearest is taken.
+const OVERVIEW_YAWS: [f32; 5] = [0.5, 0.3, 0.7, 0.15, 0.9];
+/// Lanes of a layer that are shown close up, at most.
+const LAYER_LANES: usize = 14;
 
 impl Viewpoint {
     /// Every viewpoint, in the order of their keys.
@@ -138,18 +144,37 @@ impl Viewpoint {
         match self {
             Self::Overview => {
                 let bounds = with_labels(layout);
-                let pose = Pose {
-                    focus: bounds.center(),
-                    yaw: 0.5,
-                    pitch: 0.62,
-                    radius: tile,
+                let turned = |yaw: f32| {
+                    let pose = Pose {
+                        focus: bounds.center(),
+                        yaw,
+                        pitch: 0.62,
+                        radius: tile,
+                    };
+                    pose.fitting(&corners(bounds, 0.0), screen, 0.9)
                 };
-                pose.fitting(&corners(bounds, 0.0), screen, 0.88)
+                // The first unless another is clearly nearer.
+                let first = turned(OVERVIEW_YAWS[0]);
+                OVERVIEW_YAWS[1..]
+                    .iter()
+                    .map(|yaw| turned(*yaw))
+                    .fold(first, |best, pose| {
+                        if pose.radius < 0.93 * best.radius {
+                            pose
+                        } else {
+                            best
+                        }
+                    })
             }
             Self::Layer => {
+                let n_lanes = layout.n_lanes.min(LAYER_LANES);
+                let first = layout.n_lanes - n_lanes;
                 let rect = GroundRect {
-                    near_left: Vec2::new(0.0, span.near_z),
-                    size: Vec2::new(layout.width(), span.near_z - span.far_z),
+                    near_left: Vec2::new(layout.lane_x(first), span.near_z),
+                    size: Vec2::new(
+                        layout.width() - layout.lane_x(first),
+                        span.near_z - span.far_z,
+                    ),
                 };
                 close(rect, 0.42, 0.62, 0.92)
             }

@@ -56,19 +56,26 @@ impl Screen {
 /// Vertical field of view, in radians.
 pub const FIELD_OF_VIEW: f32 = 45.0 * PI / 180.0;
 /// The nearest the camera comes to its focus, in units.
-pub const MIN_RADIUS: f32 = 2.0;
+pub const MIN_RADIUS: f32 = 0.6;
 /// Half the vertical field of view.
 const HALF_FOV: f32 = FIELD_OF_VIEW / 2.0;
 
 impl Pose {
-    /// The pose a share of the way to another; distances change evenly in ratio.
+    /// The pose a share of the way to another, along the path that looks smoothest: far ways are
+    /// seen from farther off (van Wijk and Nuij 2003, "Smooth and efficient zooming and panning").
     #[must_use]
     pub fn towards(&self, to: &Self, share: f32) -> Self {
+        let (way_share, radius) = smooth_way(
+            f64::from(self.focus.distance(to.focus)),
+            f64::from(self.radius),
+            f64::from(to.radius),
+            f64::from(share),
+        );
         Self {
-            focus: self.focus.lerp(to.focus, share),
+            focus: self.focus.lerp(to.focus, way_share as f32),
             yaw: self.yaw.lerp(to.yaw, share),
             pitch: self.pitch.lerp(to.pitch, share),
-            radius: self.radius * (to.radius / self.radius).powf(share),
+            radius: radius as f32,
         }
     }
 
@@ -128,15 +135,16 @@ impl Pose {
     #[must_use]
     pub fn kept_in(self, layout: &ModelLayout) -> Self {
         let tile = layout.tile_size.x;
-        let bounds = layout.bounds();
-        let extent = bounds.size.max_element();
+        let ground = layout.ground;
+        let extent = ground.size.max_element();
         let room = 0.5 * extent + 6.0 * tile;
         let mut pose = Self {
             radius: self.radius.clamp(MIN_RADIUS, 4.0 * extent + 12.0 * tile),
             ..self
         };
-        let low = Vec3::new(-room, -room, bounds.near_left.y - bounds.size.y - room);
-        let high = Vec3::new(bounds.size.x + room, room, bounds.near_left.y + room);
+        let (low, high) = (ground.low(), ground.high());
+        let low = Vec3::new(low.x - room, -room, low.y - room);
+        let high = Vec3::new(high.x + room, room, high.y + room);
         pose.focus = pose.focus.clamp(low, high);
         pose.focus.y += (lowest_eye(layout) - pose.position().y).max(0.0);
         pose
@@ -203,7 +211,34 @@ impl Pose {
 
 /// The lowest the camera stands, in units above the ground.
 fn lowest_eye(layout: &ModelLayout) -> f32 {
-    0.06 * layout.tile_size.x
+    0.015 * layout.tile_size.x
+}
+
+/// How much a path prefers to rise over going far: van Wijk and Nuij's rho.
+const RISE: f64 = 1.2;
+
+/// How much of the way of this length one has come, and the distance from it then, after a share of
+/// the path that begins at distance `from` and ends at distance `to`.
+fn smooth_way(length: f64, from: f64, to: f64, share: f64) -> (f64, f64) {
+    if share <= 0.0 || share >= 1.0 || length < 1e-3 * from.min(to) {
+        return (
+            share.clamp(0.0, 1.0),
+            from * (to / from).powf(share.clamp(0.0, 1.0)),
+        );
+    }
+    let bend = |own: f64, sign: f64| {
+        let square = to * to - from * from + sign * (RISE * RISE * length).powi(2);
+        let b = square / (2.0 * own * RISE * RISE * length);
+        // ln(sqrt(b^2 + 1) - b), without loss where b is large.
+        -b.asinh()
+    };
+    let (first, last) = (bend(from, 1.0), bend(to, -1.0));
+    let at = first + share * (last - first);
+    let come = from / (RISE * RISE) * (first.cosh() * at.tanh() - first.sinh());
+    (
+        (come / length).clamp(0.0, 1.0),
+        from * first.cosh() / at.cosh(),
+    )
 }
 
 /// The corners of a rectangle on the ground, and above its far edge.
@@ -302,7 +337,7 @@ mod tests {
                         let kept = pose.kept_in(&layout);
 
                         let eye = kept.position();
-                        assert!(eye.y > 0.5, "{kept:?}");
+                        assert!(eye.y > 0.4, "{kept:?}");
                         assert!(eye.length() < far, "{kept:?}");
                         assert!(kept.kept_in(&layout).is_near(&kept), "{kept:?}");
                     }
