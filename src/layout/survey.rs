@@ -16,6 +16,8 @@ use crate::weight::{WeightPoint, WeightSite};
 const TILE_GAP: f32 = 0.08;
 /// Free ground before and after a band of attention, as a share of a tile's width.
 const BAND_GAP: f32 = 0.16;
+/// Depth of a band of attention, as a share of a tile's width.
+const BAND_DEPTH: f32 = 1.05;
 /// The avenue between layers, as a share of a tile's width.
 const AVENUE: f32 = 0.8;
 /// Free ground between the lanes and the weights, as a share of a tile's width.
@@ -169,7 +171,8 @@ impl Surveyor<'_> {
             return;
         }
         let n_heads = self.config.n_heads;
-        let max_depth = 1.25 * self.tile_size.x;
+        // As deep whatever the tokens, so that nothing moves along the flight when one more comes.
+        let max_depth = BAND_DEPTH * self.tile_size.x;
         let width = self.width();
         let square_pitch = (width / n_heads as f32).min(1.6 * max_depth);
         let square_size = (0.9 * square_pitch).min(max_depth);
@@ -186,7 +189,7 @@ impl Surveyor<'_> {
             square_pitch,
             x: (width - used) / 2.0,
         });
-        self.z -= square_size + band_gap;
+        self.z -= max_depth + band_gap;
     }
 
     fn layer(&mut self, layer: usize) -> LayerSpan {

@@ -35,19 +35,23 @@ pub struct ArcChoice {
 }
 
 impl ArcChoice {
-    /// What several heads' weights become.
-    fn pool(&self, weights: impl Iterator<Item = f32>) -> f32 {
-        let mut n = 0;
-        let (mut sum, mut max) = (0.0, 0.0f32);
-        for weight in weights {
-            n += 1;
-            sum += weight;
-            max = max.max(weight);
+    /// What several heads' rows become, key by key, in `pooled`.
+    fn pool<'a>(&self, rows: impl Iterator<Item = &'a [f32]>, pooled: &mut Vec<f32>) {
+        pooled.clear();
+        let mut n_rows = 0;
+        for row in rows {
+            n_rows += 1;
+            pooled.resize(row.len(), 0.0);
+            for (cell, weight) in pooled.iter_mut().zip(row) {
+                match self.pooling {
+                    Pooling::Mean => *cell += weight,
+                    Pooling::Max => *cell = cell.max(*weight),
+                }
+            }
         }
-        match self.pooling {
-            Pooling::Mean if n > 0 => sum / n as f32,
-            Pooling::Mean => 0.0,
-            Pooling::Max => max,
+        if self.pooling == Pooling::Mean {
+            let share = 1.0 / n_rows.max(1) as f32;
+            pooled.iter_mut().for_each(|cell| *cell *= share);
         }
     }
 }
@@ -67,14 +71,14 @@ pub fn arcs<'a>(
         band.hook.site() == Some(BlockSite::Pattern)
             && choice.layer.is_none_or(|layer| layer == band.layer)
     });
+    let mut pooled = Vec::new();
     for band in patterns {
         for query in first_query..layout.n_lanes {
-            let rows: Vec<&[f32]> = (0..band.n_heads)
+            let rows = (0..band.n_heads)
                 .filter(|head| choice.heads.is_empty() || choice.heads.contains(head))
-                .filter_map(|head| row(band.hook, head, query))
-                .collect();
-            for key in 0..query {
-                let weight = choice.pool(rows.iter().filter_map(|row| row.get(key)).copied());
+                .filter_map(|head| row(band.hook, head, query));
+            choice.pool(rows, &mut pooled);
+            for (key, weight) in pooled.iter().copied().enumerate().take(query) {
                 if weight >= threshold && weight <= 1.0 {
                     arcs.push(Arc {
                         key_x: lane_middle(key),

@@ -30,6 +30,8 @@ pub struct AttentionOverview {
     max_grid: usize,
     grid: usize,
     block: usize,
+    /// Where each level begins.
+    starts: Vec<usize>,
     max: Vec<f32>,
     sum: Vec<f32>,
     changes: Vec<Range<usize>>,
@@ -87,13 +89,22 @@ impl AttentionOverview {
         len
     }
 
-    fn level_start(&self, level: usize) -> usize {
-        Self::len(self.n_squares, self.grid) - Self::len(self.n_squares, self.grid >> level)
+    /// Where each level of such a grid begins.
+    fn starts(n_squares: usize, grid: usize) -> Vec<usize> {
+        let whole = Self::len(n_squares, grid);
+        let n_levels = if grid == 0 {
+            0
+        } else {
+            grid.ilog2() as usize + 1
+        };
+        (0..n_levels)
+            .map(|level| whole - Self::len(n_squares, grid >> level))
+            .collect()
     }
 
     fn index(&self, level: usize, row: usize, square: usize, column: usize) -> usize {
         let edge = self.grid >> level;
-        self.level_start(level) + (row * self.n_squares + square) * edge + column
+        self.starts[level] + (row * self.n_squares + square) * edge + column
     }
 
     /// More cells of the same size.
@@ -103,6 +114,7 @@ impl AttentionOverview {
             max_grid: self.max_grid,
             grid,
             block: self.block,
+            starts: Self::starts(self.n_squares, grid),
             max: vec![0.0; Self::len(self.n_squares, grid)],
             sum: vec![0.0; Self::len(self.n_squares, grid)],
             changes: Vec::new(),
@@ -139,6 +151,7 @@ impl AttentionOverview {
             max_grid: self.max_grid,
             grid: self.grid,
             block: 2 * self.block,
+            starts: self.starts.clone(),
             max: vec![0.0; self.max.len()],
             sum: vec![0.0; self.sum.len()],
             changes: Vec::new(),
@@ -193,15 +206,18 @@ impl AttentionOverview {
         while self.grid >> level > 0 {
             row /= 2;
             let edge = self.grid >> level;
+            let below = [0, 1].map(|down| self.index(level - 1, 2 * row + down, square, 0));
+            let here = self.index(level, row, square, 0);
             for column in 0..edge {
                 let (mut max, mut sum) = (0.0f32, 0.0);
-                for (down, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                    let from = self.index(level - 1, 2 * row + down, square, 2 * column + right);
-                    max = max.max(magnitude(self.max[from]));
-                    sum += self.sum[from];
+                for start in below {
+                    for from in start + 2 * column..start + 2 * column + 2 {
+                        max = max.max(magnitude(self.max[from]));
+                        sum += self.sum[from];
+                    }
                 }
-                let to = self.index(level, row, square, column);
-                (self.max[to], self.sum[to]) = (max, sum);
+                self.max[here + column] = max;
+                self.sum[here + column] = sum;
             }
             level += 1;
         }

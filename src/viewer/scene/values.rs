@@ -103,7 +103,7 @@ impl ValueTable {
             let Some(tile) = self.tiles.get_mut(tile_index) else {
                 return;
             };
-            let reduced = TileStats::of(row);
+            let reduced = TileStats::beyond(row, self.stats[order].range.limit);
             tile.rms = reduced.rms;
             self.tile_changes.push(tile_index..tile_index + 1);
             self.include(order, &reduced);
@@ -124,8 +124,11 @@ impl ValueTable {
             return;
         };
         let mut finite = Vec::with_capacity(n_key);
+        let mut of_query = Vec::with_capacity(n_heads * n_key);
+        let is_scores = hook.site() == Some(BlockSite::AttnScores);
         for query_index in 0..n_query {
             let query = first_pos + query_index;
+            of_query.clear();
             for head in 0..n_heads {
                 let Some(square) = self.square(hook, head) else {
                     return;
@@ -135,12 +138,16 @@ impl ValueTable {
                 finite.clear();
                 finite.extend(values.iter().copied().map(finite_or_stand_in));
                 self.attention.write(square, query, &finite);
-                // Patterns span 0 to 1 whatever they are.
-                if hook.site() == Some(BlockSite::AttnScores) {
-                    self.include(order, &TileStats::of(values));
+                if is_scores {
+                    of_query.extend_from_slice(values);
                 } else {
                     self.n_not_finite += values.iter().filter(|w| !w.is_finite()).count();
                 }
+            }
+            // Patterns span 0 to 1 whatever they are.
+            if is_scores {
+                let limit = self.stats[order].range.limit;
+                self.include(order, &TileStats::beyond(&of_query, limit));
             }
         }
     }
