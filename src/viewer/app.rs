@@ -19,6 +19,7 @@ use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
 use super::scene::SceneSettings;
+use super::selection::SelectionPlugin;
 use super::ui::{UiPlugin, UiSettings};
 use super::viewpoint::{CameraSettings, Viewpoint};
 use crate::color::Theme;
@@ -174,7 +175,13 @@ pub(super) fn offscreen_app(subject: Subject, options: &ViewerOptions) -> Result
 
 fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     // The interface's messages have their readers before the camera's run.
-    app.add_plugins((ViewerPlugin, MaterialPlugin, UiPlugin, CameraPlugin));
+    app.add_plugins((
+        ViewerPlugin,
+        MaterialPlugin,
+        UiPlugin,
+        SelectionPlugin,
+        CameraPlugin,
+    ));
     app.world_mut().resource_mut::<SceneSettings>().theme = options.theme;
     app.insert_resource(CameraSettings {
         start: options.viewpoint,

@@ -1,7 +1,7 @@
 //! What people see: the world, the panels beside it, and pictures of both.
 //!
-//! `inference -> playback -> scene -> material` is the stream. `camera`, `ui` and `capture` stand
-//! beside its end: they read resources, write messages, and never name one another.
+//! `inference -> playback -> scene -> material` is the stream. `camera`, `selection`, `ui` and
+//! `capture` stand beside its end: they read resources, write messages, and never name one another.
 
 pub mod app;
 pub mod camera;
@@ -10,7 +10,10 @@ pub mod inference;
 pub mod material;
 pub mod pace;
 pub mod playback;
+pub mod pointing;
+pub mod readout;
 pub mod scene;
+pub mod selection;
 pub mod ui;
 pub mod viewpoint;
 

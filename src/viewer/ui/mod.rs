@@ -3,6 +3,7 @@
 //! A panel is a value: state in a struct, data by reference, wishes out. This file gathers the data,
 //! draws the panels and sends the wishes on.
 
+mod inspect;
 mod keys;
 mod labels;
 pub mod panels;
@@ -18,6 +19,7 @@ pub use view::UiView;
 
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
+use super::pointing::{Pointer, SelectionWish};
 use super::scene::{SceneLayout, SceneSettings, ValueTable};
 use super::viewpoint::{CameraWish, Screen};
 use crate::analysis::Candidate;
@@ -33,6 +35,8 @@ impl Plugin for UiPlugin {
         }
         app.init_resource::<UiState>()
             .init_resource::<UiSettings>()
+            .init_resource::<Pointer>()
+            .add_message::<SelectionWish>()
             .add_systems(
                 Update,
                 (
@@ -89,6 +93,10 @@ pub(super) struct UiState {
     candidates_of: Option<(usize, usize)>,
     shown_theme: Option<crate::color::Theme>,
     has_prompt: bool,
+    /// What is pointed at.
+    hovered: inspect::Cached,
+    /// Passes begun or taken in so far.
+    n_passes: u64,
 }
 
 fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>) {
@@ -100,11 +108,13 @@ fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>
                 "Reading weights".clone_into(&mut state.status);
             }
             TraceEvent::ModelLoaded => {
+                state.n_passes += 1;
                 state.loading = None;
                 state.failure = None;
                 "Model ready".clone_into(&mut state.status);
             }
             TraceEvent::PassStarted { n_pos, .. } => {
+                state.n_passes += 1;
                 state.failure = None;
                 state.candidates_of = None;
                 state.status = match n_pos {
@@ -113,7 +123,10 @@ fn note_events(mut events: MessageReader<TraceEvent>, mut state: ResMut<UiState>
                 };
             }
             TraceEvent::Computed { .. } => {}
-            TraceEvent::PassDone => "Ready".clone_into(&mut state.status),
+            TraceEvent::PassDone => {
+                state.n_passes += 1;
+                "Ready".clone_into(&mut state.status);
+            }
             TraceEvent::Paused(reason) => {
                 state.status = view::pause_text(*reason).to_owned();
             }
@@ -132,6 +145,7 @@ struct Wishes<'w> {
     engine: MessageWriter<'w, EngineWish>,
     playback: MessageWriter<'w, PlaybackWish>,
     camera: MessageWriter<'w, CameraWish>,
+    selection: MessageWriter<'w, SelectionWish>,
 }
 
 fn draw_ui(
@@ -146,6 +160,7 @@ fn draw_ui(
     playhead: Res<Playhead>,
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
     mut screen: ResMut<Screen>,
+    pointed: inspect::Pointed,
     mut wishes: Wishes,
 ) -> Result {
     let context = contexts.ctx_mut()?.clone();
@@ -188,14 +203,26 @@ fn draw_ui(
         n_not_finite: values.n_not_finite(),
         legend: view::legend(layout.as_ref().as_ref(), &values, &scene_settings),
     };
-    if ui_settings.has_labels
-        && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
-    {
+    let hovered =
+        state
+            .hovered
+            .refresh(pointed.highlight.hovered, &trace, &playhead, state.n_passes);
+    let mut hover = None;
+    if let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single()) {
         // The panels' points may be larger or smaller than the camera's.
         let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
         let scale = context.viewport_rect().width() / camera_width.max(1.0);
         let projector = |point: Vec3| labels::project(camera, transform, point, scale);
-        labels::draw(&context, layout, &view, &projector, transform.translation());
+        if ui_settings.has_labels {
+            labels::draw(&context, layout, &view, &projector, transform.translation());
+        }
+        let shown = inspect::Shown {
+            layout,
+            values: &values,
+            weights: &pointed.weights,
+            settings: &scene_settings,
+        };
+        hover = hovered.and_then(|read_out| shown.hover(read_out, &pointed, scale, &projector));
     }
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
@@ -206,6 +233,15 @@ fn draw_ui(
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
     screen.set_if_neq(free_screen(whole, free));
+    if let Some(hover) = &hover {
+        let theme = scene_settings.theme;
+        state.panels.tooltip.show(&context, hover, theme, free);
+    }
+    if is_copy_asked(&context)
+        && let Some(read_out) = hovered
+    {
+        context.copy_text(read_out.text());
+    }
     for intent in intents {
         fulfil(
             intent,
@@ -216,6 +252,13 @@ fn draw_ui(
         );
     }
     Ok(())
+}
+
+/// Whether the keys for copying were pressed, and not to copy from a text box.
+fn is_copy_asked(context: &egui::Context) -> bool {
+    let is_pressed =
+        context.input(|input| input.events.iter().any(|e| matches!(e, egui::Event::Copy)));
+    is_pressed && !context.text_edit_focused()
 }
 
 /// The part of the picture that the panels leave free, as the camera counts.

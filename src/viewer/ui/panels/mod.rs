@@ -4,6 +4,7 @@ pub mod help;
 mod legend;
 mod prompt;
 mod text;
+pub mod tooltip;
 mod transport;
 
 use egui::{
@@ -14,6 +15,7 @@ pub use help::HelpSheet;
 pub use legend::LegendPanel;
 pub use prompt::PromptPanel;
 pub use text::TextPanel;
+pub use tooltip::Tooltip;
 pub use transport::TransportPanel;
 
 use super::theme;
@@ -72,6 +74,8 @@ pub struct Panels {
     pub legend: LegendPanel,
     /// Playhead and status.
     pub transport: TransportPanel,
+    /// What is pointed at.
+    pub tooltip: Tooltip,
     /// The keys.
     pub help: HelpSheet,
 }
