@@ -1,5 +1,6 @@
 //! The application, in a window and offscreen, from the same plugins.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -18,13 +19,14 @@ use super::camera::CameraPlugin;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
-use super::scene::SceneSettings;
+use super::scene::{ArcChoice, SceneSettings};
 use super::selection::SelectionPlugin;
 use super::ui::{UiPlugin, UiSettings};
 use super::viewpoint::{CameraSettings, Viewpoint};
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::EngineHandle;
+use crate::layout::Kind;
 
 /// What is to be seen.
 pub enum Subject {
@@ -59,6 +61,10 @@ pub struct ViewerOptions {
     pub has_legend: bool,
     /// Size of panels and labels; 1 is the screen's own.
     pub ui_scale: f32,
+    /// Kinds left out of the world.
+    pub hidden: BTreeSet<Kind>,
+    /// Which heads have arcs, and what an arc stands for.
+    pub arc_choice: ArcChoice,
 }
 
 impl Default for ViewerOptions {
@@ -70,6 +76,8 @@ impl Default for ViewerOptions {
             has_labels: true,
             has_legend: true,
             ui_scale: 1.0,
+            hidden: BTreeSet::new(),
+            arc_choice: ArcChoice::default(),
         }
     }
 }
@@ -182,7 +190,10 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         SelectionPlugin,
         CameraPlugin,
     ));
-    app.world_mut().resource_mut::<SceneSettings>().theme = options.theme;
+    let mut scene = app.world_mut().resource_mut::<SceneSettings>();
+    scene.theme = options.theme;
+    scene.hidden.clone_from(&options.hidden);
+    scene.arc_choice.clone_from(&options.arc_choice);
     app.insert_resource(CameraSettings {
         start: options.viewpoint,
         ..CameraSettings::default()

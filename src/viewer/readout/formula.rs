@@ -1,6 +1,6 @@
 //! How a value was computed, with the numbers that went into it.
 
-use super::{Numbers, exact};
+use super::{Numbers, exact, spelled};
 use crate::config::ActFn;
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{Cell, CellId, WeightCell};
@@ -21,10 +21,12 @@ pub struct Formula {
 }
 
 /// A cell that a value is computed from.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// The cell.
     pub cell: Cell,
+    /// Its tensor's name and its indices there.
+    pub name: String,
     /// Its number.
     pub value: Option<f32>,
     /// What it adds to the sum, where the value is a sum of products.
@@ -104,6 +106,7 @@ impl Place<'_> {
     fn part(&self, cell: Cell) -> Part {
         Part {
             cell,
+            name: spelled(self.numbers.config(), cell),
             value: self.numbers.number(cell),
             share: None,
         }
@@ -223,9 +226,8 @@ impl Place<'_> {
         let mut parts: Vec<Part> = greatest(row, &column)
             .into_iter()
             .map(|index| Part {
-                cell: Cell::Value(input(index)),
-                value: row.get(index).copied(),
                 share: Some(row[index] * column[index]),
+                ..self.part(Cell::Value(input(index)))
             })
             .collect();
         // The weight that the greatest product is made with.
@@ -236,8 +238,8 @@ impl Place<'_> {
                 column: column_index,
             })));
         }
+        let added = bias.as_ref().and_then(|bias| bias.value);
         parts.extend(bias);
-        let added = bias.and_then(|bias| bias.value);
         Some(Formula {
             rule,
             numbers: Some(match added {
@@ -422,8 +424,8 @@ fn erf(x: f64) -> f64 {
     2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp() * sum
 }
 
-/// Five digits, for a number within a formula.
-fn digits(value: f32) -> String {
+/// Five digits, for a number within a formula or a table.
+pub fn digits(value: f32) -> String {
     let magnitude = value.abs();
     if value == 0.0 || !value.is_finite() {
         return exact(value);

@@ -2,9 +2,11 @@
 
 mod formula;
 mod numbers;
+mod survey;
 
-pub use formula::{Formula, Part};
+pub use formula::{Formula, Part, digits};
 pub use numbers::Numbers;
+pub use survey::{Subject, Survey};
 
 use super::inference::ActiveTrace;
 use super::playback::Playhead;

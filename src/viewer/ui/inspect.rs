@@ -1,6 +1,8 @@
 //! What is pointed at and what was chosen, looked up for the panels.
 
 use bevy::prelude::*;
+use bevy::tasks::futures::check_ready;
+use bevy::tasks::{AsyncComputeTaskPool, Task};
 use egui::{Pos2, Rect};
 
 use super::panels::tooltip::Hover;
@@ -9,7 +11,7 @@ use crate::layout::{Cell, ModelLayout};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::Playhead;
 use crate::viewer::pointing::Pointer;
-use crate::viewer::readout::{ReadOut, exact, is_attention, is_reached};
+use crate::viewer::readout::{ReadOut, Subject, Survey, exact, is_attention, is_reached};
 use crate::viewer::scene::{
     Highlight, Reduction, SceneSettings, ValueTable, WeightStore, shown_hooks, tensor_ranges,
 };
@@ -59,14 +61,14 @@ impl Version {
 pub(super) struct Cached(Option<(Version, ReadOut)>);
 
 impl Cached {
-    /// The read-out of `cell`; none of no cell.
+    /// Makes the read-out of `cell`, if that is not what is there; none of no cell.
     pub(super) fn refresh(
         &mut self,
         cell: Option<Cell>,
         trace: &ActiveTrace,
         playhead: &Playhead,
         n_passes: u64,
-    ) -> Option<&ReadOut> {
+    ) {
         let version = cell.and_then(|cell| Version::of(cell, trace, playhead, n_passes));
         if self.0.as_ref().map(|(version, _)| *version) != version {
             self.0 = version.and_then(|version| {
@@ -74,11 +76,51 @@ impl Cached {
                 Some((version, read_out))
             });
         }
-        self.get()
+    }
+
+    pub(super) fn version(&self) -> Option<Version> {
+        self.0.as_ref().map(|(version, _)| *version)
     }
 
     pub(super) fn get(&self) -> Option<&ReadOut> {
         self.0.as_ref().map(|(_, read_out)| read_out)
+    }
+}
+
+/// Counts what the chosen number's tensor comes down to, beside the frames.
+#[derive(Default)]
+pub(super) struct Surveyor {
+    /// Of which version the survey is, or will be.
+    version: Option<Version>,
+    under_way: Option<Task<Survey>>,
+    survey: Option<Survey>,
+}
+
+impl Surveyor {
+    /// The survey of a number's tensor, once it is counted; it begins when another is asked for.
+    pub(super) fn survey(
+        &mut self,
+        trace: &ActiveTrace,
+        version: Option<Version>,
+    ) -> Option<&Survey> {
+        if self.version != version {
+            if self.version.map(|before| before.cell) != version.map(|now| now.cell) {
+                self.survey = None;
+            }
+            self.version = version;
+            self.under_way = version.map(|version| {
+                let weights = trace.model().and_then(|model| model.weights.clone());
+                let subject = Subject::new(version.cell, trace.trace().cloned(), weights);
+                AsyncComputeTaskPool::get().spawn(async move { subject.survey() })
+            });
+        }
+        if let Some(task) = &mut self.under_way
+            && let Some(survey) = check_ready(task)
+        {
+            self.survey = Some(survey);
+            self.under_way = None;
+        }
+        self.survey.as_ref()
     }
 }
 

@@ -42,6 +42,10 @@ pub(super) fn obey_keys(
     mut playback: MessageWriter<PlaybackWish>,
     mut camera: MessageWriter<CameraWish>,
 ) {
+    // With Ctrl the arrows move what is pinned.
+    if keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]) {
+        return;
+    }
     let pressed = SHORTCUTS
         .iter()
         .flat_map(|shortcut| {
@@ -84,7 +88,7 @@ pub(super) fn obey_keys(
             Command::ToggleLabels => ui_settings.has_labels = !ui_settings.has_labels,
             Command::ToggleHelp => state.panels.help.is_open = !state.panels.help.is_open,
             Command::CloseHelp => state.panels.help.is_open = false,
-            Command::Move => {}
+            Command::Move | Command::Select => {}
         }
     }
 }
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn every_shortcut_of_the_help_sheet_has_a_key() {
         for shortcut in SHORTCUTS {
-            let is_handled_elsewhere = shortcut.command == Command::Move;
+            let is_handled_elsewhere = matches!(shortcut.command, Command::Move | Command::Select);
             for key in shortcut.keys {
                 assert!(is_handled_elsewhere || key_code(key).is_some(), "{key}");
             }

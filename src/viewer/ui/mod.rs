@@ -14,12 +14,13 @@ use bevy::prelude::*;
 use bevy_egui::input::egui_wants_any_keyboard_input;
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
-use panels::{Intent, Panels};
+use panels::{Inspection, Intent, Panels};
 pub use view::UiView;
 
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
 use super::pointing::{Pointer, SelectionWish};
+use super::readout::ReadOut;
 use super::scene::{SceneLayout, SceneSettings, ValueTable};
 use super::viewpoint::{CameraWish, Screen};
 use crate::analysis::Candidate;
@@ -95,6 +96,10 @@ pub(super) struct UiState {
     has_prompt: bool,
     /// What is pointed at.
     hovered: inspect::Cached,
+    /// What was chosen.
+    pinned: inspect::Cached,
+    /// What the chosen number's tensor comes down to.
+    surveyor: inspect::Surveyor,
     /// Passes begun or taken in so far.
     n_passes: u64,
 }
@@ -198,16 +203,29 @@ fn draw_ui(
         theme: scene_settings.theme,
         has_arcs: scene_settings.has_arcs,
         arc_threshold: scene_settings.arc_threshold,
+        arc_choice: &scene_settings.arc_choice,
+        reduction: scene_settings.reduction,
+        has_links: scene_settings.has_links,
         range_mode: scene_settings.range_mode,
         hidden: &scene_settings.hidden,
         n_not_finite: values.n_not_finite(),
         legend: view::legend(layout.as_ref().as_ref(), &values, &scene_settings),
     };
-    let hovered =
-        state
-            .hovered
-            .refresh(pointed.highlight.hovered, &trace, &playhead, state.n_passes);
+    let highlight = *pointed.highlight;
+    for (cached, cell) in [
+        (&mut state.hovered, highlight.hovered),
+        (&mut state.pinned, highlight.pinned),
+    ] {
+        cached.refresh(cell, &trace, &playhead, state.n_passes);
+    }
+    let hovered = state.hovered.get();
+    let survey = state.surveyor.survey(&trace, state.pinned.version());
     let mut hover = None;
+    let mut inspection = state.pinned.get().map(|read_out| Inspection {
+        read_out,
+        color: None,
+        survey,
+    });
     if let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single()) {
         // The panels' points may be larger or smaller than the camera's.
         let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
@@ -222,13 +240,18 @@ fn draw_ui(
             weights: &pointed.weights,
             settings: &scene_settings,
         };
+        if let Some(inspection) = &mut inspection {
+            inspection.color = shown.color(inspection.read_out);
+        }
         hover = hovered.and_then(|read_out| shown.hover(read_out, &pointed, scale, &projector));
     }
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
     if ui_settings.has_panels {
-        free = state.panels.show(&context, &view, &mut intents);
+        free = state
+            .panels
+            .show(&context, &view, inspection.as_ref(), &mut intents);
     } else if ui_settings.has_legend {
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
@@ -238,9 +261,11 @@ fn draw_ui(
         state.panels.tooltip.show(&context, hover, theme, free);
     }
     if is_copy_asked(&context)
-        && let Some(read_out) = hovered
+        && let Some(text) = hovered
+            .map(ReadOut::text)
+            .or_else(|| inspection.as_ref().map(Inspection::text))
     {
-        context.copy_text(read_out.text());
+        context.copy_text(text);
     }
     for intent in intents {
         fulfil(
@@ -326,6 +351,16 @@ fn fulfil(
         Intent::Theme(theme) => scene_settings.theme = theme,
         Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
         Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,
+        Intent::ChooseArcs(choice) => scene_settings.arc_choice = choice,
+        Intent::Reduce(reduction) => scene_settings.reduction = reduction,
+        Intent::Links(has_links) => scene_settings.has_links = has_links,
+        Intent::Hide(kinds) => scene_settings.hidden = kinds,
+        Intent::Visit(cell) => {
+            wishes.selection.write(SelectionWish::Visit(cell));
+        }
+        Intent::Unpin => {
+            wishes.selection.write(SelectionWish::Unpin);
+        }
         Intent::Ranges(mode) => scene_settings.range_mode = mode,
         Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
         Intent::DismissFailure => state.failure = None,

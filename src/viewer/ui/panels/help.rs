@@ -35,6 +35,8 @@ pub enum Command {
     CloseHelp,
     /// Held down: the camera moves.
     Move,
+    /// Moves the pinned cell, or copies its read-out.
+    Select,
 }
 
 /// Keys and what they do.
@@ -90,6 +92,26 @@ pub const SHORTCUTS: &[Shortcut] = &[
         Command::ToggleFlight,
         "Mouse looks around, or orbits again",
     ),
+    shortcut(
+        &["Ctrl+arrows"],
+        Command::Select,
+        "Pin the neighbouring cell",
+    ),
+    shortcut(
+        &[",", "."],
+        Command::Select,
+        "Pin the same cell a layer before or after",
+    ),
+    shortcut(
+        &["Shift+,", "Shift+."],
+        Command::Select,
+        "Pin the same cell a token before or after",
+    ),
+    shortcut(
+        &["Ctrl+C"],
+        Command::Select,
+        "Copy what is read out of a cell",
+    ),
     shortcut(&["T"], Command::ToggleTheme, "Dark or light"),
     shortcut(&["H"], Command::TogglePanels, "With or without panels"),
     shortcut(&["L"], Command::ToggleLabels, "With or without labels"),
@@ -140,7 +162,7 @@ impl HelpSheet {
                 ui.separator();
                 ui.colored_label(
                     theme::weak_text(theme),
-                    "Drag to orbit, drag with the right button to move, wheel to come closer",
+                    "Drag to orbit, drag with the right button to move, wheel to come closer; click a cell to pin it, double click to fly there",
                 );
             });
     }
