@@ -10,6 +10,8 @@ pub struct Pointer {
     /// From the picture's upper left corner, in the camera's logical pixels; none over a panel or
     /// outside.
     pub place: Option<Vec2>,
+    /// Whether a window or a menu lies over the world there.
+    pub is_covered: bool,
 }
 
 /// What the user wants of a number in the world.

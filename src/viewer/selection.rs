@@ -114,11 +114,14 @@ fn follow_cursor(
     let Ok(window) = windows.single() else {
         return;
     };
-    let is_egui = egui.is_some_and(|egui| egui.wants_any_pointer_input());
+    // egui's own answer does not count panels that were laid out by hand around a free middle.
+    let is_taken = pointer.is_covered || egui.is_some_and(|egui| egui.is_using_pointer());
     let place = window
         .cursor_position()
-        .filter(|cursor| !is_egui && screen.is_free(*cursor / window.size()));
-    pointer.set_if_neq(Pointer { place });
+        .filter(|cursor| !is_taken && screen.is_free(*cursor / window.size()));
+    if pointer.place != place {
+        pointer.place = place;
+    }
 }
 
 fn watch_clicks(

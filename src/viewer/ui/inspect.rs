@@ -6,7 +6,7 @@ use bevy::tasks::{AsyncComputeTaskPool, Task};
 use egui::{Pos2, Rect};
 
 use super::panels::tooltip::Hover;
-use crate::color::{Colormap, NOT_FINITE, Rgb};
+use crate::color::{Colormap, NOT_FINITE, RangeMode, Rgb};
 use crate::layout::{Cell, ModelLayout};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::Playhead;
@@ -19,7 +19,7 @@ use crate::viewer::scene::{
 /// What is pointed at, what was chosen, and where their numbers are.
 #[derive(bevy::ecs::system::SystemParam)]
 pub(super) struct Pointed<'w> {
-    pub(super) pointer: Res<'w, Pointer>,
+    pub(super) pointer: ResMut<'w, Pointer>,
     pub(super) highlight: Res<'w, Highlight>,
     pub(super) weights: Res<'w, WeightStore>,
 }
@@ -149,8 +149,12 @@ impl Shown<'_> {
                 return Some(Colormap::Sequential.color(theme, value));
             }
             Cell::Value(cell) => {
-                let hooks = shown_hooks(self.layout);
-                tensor_ranges(&hooks, self.values, self.settings.range_mode)
+                let mode = self.settings.range_mode;
+                let hooks = match mode {
+                    RangeMode::PerTensor => vec![cell.hook],
+                    RangeMode::PerName => shown_hooks(self.layout),
+                };
+                tensor_ranges(&hooks, self.values, mode)
                     .get(&cell.hook)?
                     .range
             }

@@ -165,7 +165,7 @@ fn draw_ui(
     playhead: Res<Playhead>,
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
     mut screen: ResMut<Screen>,
-    pointed: inspect::Pointed,
+    mut pointed: inspect::Pointed,
     mut wishes: Wishes,
 ) -> Result {
     let context = contexts.ctx_mut()?.clone();
@@ -267,6 +267,10 @@ fn draw_ui(
     {
         context.copy_text(text);
     }
+    let is_covered = is_pointer_covered(&context);
+    if pointed.pointer.is_covered != is_covered {
+        pointed.pointer.is_covered = is_covered;
+    }
     for intent in intents {
         fulfil(
             intent,
@@ -277,6 +281,14 @@ fn draw_ui(
         );
     }
     Ok(())
+}
+
+/// Whether a window or a menu lies under the pointer.
+fn is_pointer_covered(context: &egui::Context) -> bool {
+    let pointer = context.input(|input| input.pointer.interact_pos());
+    pointer
+        .and_then(|place| context.layer_id_at(place))
+        .is_some_and(|layer| layer.order != egui::Order::Background)
 }
 
 /// Whether the keys for copying were pressed, and not to copy from a text box.

@@ -7,7 +7,7 @@ use super::{Intent, heading};
 use crate::analysis::{Histogram, Statistics};
 use crate::color::{Rgb, Theme};
 use crate::layout::Cell;
-use crate::viewer::readout::{Part, ReadOut, Survey, digits};
+use crate::viewer::readout::{Part, ReadOut, Survey, digits, exact};
 use crate::viewer::ui::theme;
 
 /// What was chosen, and all that is known of it.
@@ -72,7 +72,7 @@ impl InspectorPanel {
             if let Some(numbers) = &formula.numbers {
                 ui.label(weak(format!("= {numbers}")));
             }
-            inputs(ui, &formula.parts, theme, intents);
+            inputs(ui, &formula.parts, intents);
         }
         ui.add_space(4.0);
         match inspection.survey {
@@ -109,7 +109,7 @@ impl Inspection<'_> {
 }
 
 /// What it is computed from; a click goes there.
-fn inputs(ui: &mut Ui, parts: &[Part], theme: Theme, intents: &mut Vec<Intent>) {
+fn inputs(ui: &mut Ui, parts: &[Part], intents: &mut Vec<Intent>) {
     if parts.is_empty() {
         return;
     }
@@ -123,28 +123,41 @@ fn inputs(ui: &mut Ui, parts: &[Part], theme: Theme, intents: &mut Vec<Intent>) 
     ui.label(RichText::new(title).strong().size(12.0));
     ui.spacing_mut().item_spacing.y = 2.0;
     for part in parts {
-        let name = RichText::new(&part.name).monospace().size(11.0);
-        let button = Button::new(name).frame(false).truncate();
-        let response = ui.add(button).on_hover_text("Fly there and pin it");
-        if response.clicked() {
+        let row = ui.horizontal(|ui| {
+            let right = egui::Layout::right_to_left(egui::Align::Center);
+            ui.with_layout(right, |ui| {
+                let number = part.share.or(part.value);
+                let text = number.map_or_else(|| "no value".to_owned(), digits);
+                ui.label(RichText::new(text).monospace().size(11.0));
+                let name = RichText::new(short_name(&part.name)).size(11.5);
+                let left = egui::Layout::left_to_right(egui::Align::Center);
+                ui.with_layout(left, |ui| ui.add(Button::new(name).frame(false).truncate()))
+                    .inner
+            })
+            .inner
+        });
+        let mut hint = part.name.clone();
+        if let (Some(value), Some(share)) = (part.value, part.share) {
+            hint += &format!("\n{} adds {}", exact(value), exact(share));
+        }
+        if row
+            .inner
+            .on_hover_text(hint + "\nFly there and pin it")
+            .clicked()
+        {
             intents.push(Intent::Visit(part.cell));
         }
-        let mut text = part.value.map_or_else(|| "no value".to_owned(), digits);
-        if let Some(share) = part.share {
-            text += &format!(", adds {}", digits(share));
-        }
-        ui.horizontal(|ui| {
-            ui.add_space(12.0);
-            ui.label(
-                RichText::new(text)
-                    .size(11.0)
-                    .color(theme::weak_text(theme)),
-            );
-        });
     }
 }
 
-fn rows(statistics: &Statistics) -> [(&'static str, String); 9] {
+/// A name without the block it lies in, which is nearly always the pinned cell's own.
+fn short_name(name: &str) -> &str {
+    name.strip_prefix("blocks.")
+        .and_then(|rest| rest.split_once('.'))
+        .map_or(name, |(_, rest)| rest)
+}
+
+fn rows(statistics: &Statistics) -> [(&'static str, String); 8] {
     let of_finite = |value: f64| {
         if statistics.n_finite() == 0 {
             "–".to_owned()
@@ -160,8 +173,10 @@ fn rows(statistics: &Statistics) -> [(&'static str, String); 9] {
         ("std dev", of_finite(statistics.standard_deviation())),
         ("rms", of_finite(statistics.rms())),
         ("zeros", statistics.n_zero.to_string()),
-        ("NaN", statistics.n_nan.to_string()),
-        ("infinite", statistics.n_infinite.to_string()),
+        (
+            "NaN, inf",
+            format!("{}, {}", statistics.n_nan, statistics.n_infinite),
+        ),
     ]
 }
 
