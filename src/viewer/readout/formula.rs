@@ -266,7 +266,8 @@ impl Place<'_> {
         let dot = dot(query, key);
         let scale = self.numbers.config().attn_scale(layer);
         let mut parts = Vec::new();
-        for dim in greatest(query, key) {
+        // Each is two cells.
+        for dim in greatest(query, key).into_iter().take(N_SHARES - 1) {
             for (site, pos) in [(BlockSite::Q, pos), (BlockSite::K, index)] {
                 let cell = Cell::Value(CellId {
                     hook: HookPoint::block(layer, site),
@@ -334,7 +335,7 @@ impl Place<'_> {
         let key = *order.first()?;
         let token = self.numbers.token_text(key);
         let token = token.map_or_else(String::new, |token| format!(" “{token}”"));
-        let parts = order.into_iter().flat_map(|key| {
+        let parts = order.into_iter().take(N_SHARES - 1).flat_map(|key| {
             let share = Some(weights[key] * values[key]);
             let attention = CellId {
                 hook: pattern,

@@ -8,7 +8,9 @@ use crate::viewer::pointing::{SelectionWish, Walk};
 use crate::weight::WeightPoint;
 
 pub(super) fn obey_keys(keys: Res<ButtonInput<KeyCode>>, mut wishes: MessageWriter<SelectionWish>) {
-    let is_held = |left, right| keys.any_pressed([left, right]);
+    // Where frames are slow a key may go down and up within one.
+    let is_held =
+        |left, right| keys.any_pressed([left, right]) || keys.any_just_pressed([left, right]);
     let has_ctrl = is_held(KeyCode::ControlLeft, KeyCode::ControlRight);
     let has_shift = is_held(KeyCode::ShiftLeft, KeyCode::ShiftRight);
     let neighbours = [

@@ -169,7 +169,7 @@ impl Shown<'_> {
     }
 
     /// What the tile of a cell shows from afar, where the cell is too small to be seen.
-    fn from_afar(&self, cell: Cell, seen: Rect) -> Option<String> {
+    fn afar_note(&self, cell: Cell, seen: Rect) -> Option<String> {
         if !seen.is_finite() || seen.width().max(seen.height()) >= LEAST_POINTS {
             return None;
         }
@@ -223,7 +223,7 @@ impl Shown<'_> {
         Some(Hover {
             read_out,
             color: self.color(read_out),
-            from_afar: self.from_afar(read_out.cell, seen),
+            from_afar: self.afar_note(read_out.cell, seen),
             pointer: Pos2::new(place.x, place.y),
             seen,
         })

@@ -43,7 +43,8 @@ pub(super) fn obey_keys(
     mut camera: MessageWriter<CameraWish>,
 ) {
     // With Ctrl the arrows move what is pinned.
-    if keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]) {
+    let ctrl = [KeyCode::ControlLeft, KeyCode::ControlRight];
+    if keys.any_pressed(ctrl) || keys.any_just_pressed(ctrl) {
         return;
     }
     let pressed = SHORTCUTS

@@ -47,8 +47,8 @@ impl InspectorPanel {
                     ui.ctx().copy_text(inspection.text());
                 }
                 let fly = ui
-                    .small_button("Fly there")
-                    .on_hover_text("Or double click a cell");
+                    .small_button("Fly")
+                    .on_hover_text("Fly there; so does a double click");
                 if fly.clicked() {
                     intents.push(Intent::Visit(read_out.cell));
                 }
@@ -60,9 +60,7 @@ impl InspectorPanel {
                 .color(theme::weak_text(theme))
         };
         ui.label(RichText::new(&read_out.name).monospace().size(11.5));
-        for index in &read_out.indices {
-            ui.label(weak(index.to_string()));
-        }
+        ui.label(weak(read_out.index_line()));
         if let Some(stored_as) = &read_out.stored_as {
             ui.label(weak(format!("checkpoint: {stored_as}")));
         }

@@ -90,7 +90,7 @@ fn scrubbers(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     }
     ui.separator();
     let mut order = view.playhead.order;
-    ui.spacing_mut().slider_width = (ui.available_width() - 12.0).clamp(60.0, 620.0);
+    ui.spacing_mut().slider_width = (ui.available_width() - 12.0).clamp(60.0, 1200.0);
     let signal = Slider::new(&mut order, 0.0..=view.n_orders.max(1.0)).show_value(false);
     let response = ui
         .add_enabled(!view.tokens.is_empty(), signal)
