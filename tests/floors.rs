@@ -90,7 +90,7 @@ const NARROWER: &[(&str, &str)] = &[("src/viewer/ui/panels/", "bevy")];
 
 /// Rooms of the viewer that stand beside the end of its stream: none names another, nor does the
 /// stream name one of them.
-const VIEWER_SIBLINGS: &[&str] = &["camera", "capture", "ui"];
+const VIEWER_SIBLINGS: &[&str] = &["camera", "capture", "selection", "ui"];
 
 /// The viewer's stream. Each room may name those before it.
 const VIEWER_STREAM: &[&str] = &["inference", "playback", "scene", "material"];

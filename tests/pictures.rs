@@ -126,6 +126,49 @@ fn snapshot_shows_the_stops_of_the_tour_that_there_are() {
 }
 
 #[test]
+fn kinds_and_heads_that_are_left_out_are_not_in_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let shoot = |name: &str, more: &[&str]| {
+        let path = folder.path().join(name);
+        let file = path.display().to_string();
+        llmscope(&["snapshot", "-o", &file, "--size", "300x200"])
+            .args(["--model", &model(), "--tokens", "5,6,7,8,9,10"])
+            .args(more)
+            .assert()
+            .success();
+        fs::read(path).unwrap()
+    };
+
+    let whole = shoot("whole.png", &[]);
+    let hidden = shoot(
+        "hidden.png",
+        &["--hide", "weights,Attention out,next-tokens"],
+    );
+    let one_head = shoot("head.png", &["--camera", "heads", "--arc-heads", "2"]);
+    let any_head = shoot("heads.png", &["--camera", "heads", "--arc-pool", "max"]);
+
+    assert_ne!(whole, hidden);
+    assert_ne!(one_head, any_head);
+}
+
+#[test]
+fn a_world_with_everything_hidden_is_an_empty_picture_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = "embeddings,residual-in,norm-1,queries,keys,values,scores,attention,z,attention-out,\
+               residual-mid,norm-2,neurons-pre,neurons-up,neurons,mlp-out,residual-out,final-norm,\
+               logits,next-tokens,weights";
+    for camera in ["overview", "layer", "street", "heads", "neurons", "map"] {
+        let path = folder.path().join(format!("{camera}.png"));
+        let file = path.display().to_string();
+        llmscope(&["snapshot", "-o", &file, "--size", "160x90", "--hide", all])
+            .args(["--model", &model(), "--camera", camera, "--panels", "on"])
+            .assert()
+            .success();
+        assert_eq!(png_size(&path), (160, 90));
+    }
+}
+
+#[test]
 fn record_writes_every_frame_and_keeps_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("flight");
@@ -171,9 +214,37 @@ fn pictures_that_cannot_be_made_are_refused_and_lose_nothing() {
     fs::write(&existing, "mine").unwrap();
     let existing = existing.display().to_string();
     let fresh = folder.path().join("fresh.png").display().to_string();
+    let fresh_folder = folder.path().join("fresh").display().to_string();
     let video = folder.path().join("film.mp4").display().to_string();
     let model = model();
-    let cases: [(&[&str], i32, &[&str]); 10] = [
+    let cases: [(&[&str], i32, &[&str]); 15] = [
+        (
+            &["snapshot", "-o", &fresh, "--hide", "weights,walls"],
+            2,
+            &["walls", "norm-1"],
+        ),
+        (
+            &["snapshot", "-o", &fresh, "--arc-heads", "0,4"],
+            2,
+            &["head 4", "4 heads"],
+        ),
+        (
+            &["record", "-o", &fresh_folder, "--arc-heads", "99"],
+            2,
+            &["head 99"],
+        ),
+        (
+            &["snapshot", "-o", &fresh, "--arc-pool", "median"],
+            2,
+            &["median", "mean"],
+        ),
+        (
+            &[
+                "snapshot", "-o", &fresh, "--hide", "logits", "--focus", "logits",
+            ],
+            2,
+            &["logits"],
+        ),
         (&["snapshot", "-o", &existing], 1, &["exists", "--force"]),
         (
             &["snapshot", "-o", "/no/such/folder/a.png"],

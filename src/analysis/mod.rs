@@ -2,6 +2,8 @@
 
 mod heads;
 mod prediction;
+mod statistics;
 
 pub use heads::{induction_score, previous_token_score};
 pub use prediction::{Candidate, top_candidates};
+pub use statistics::{Histogram, Statistics};

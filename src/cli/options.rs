@@ -1,5 +1,6 @@
 //! Options that several commands share.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
@@ -8,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use super::prompt::PromptArgs;
 use crate::config::ModelConfig;
+use crate::layout::Kind;
 use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings};
 
 /// Which model.
@@ -78,6 +80,64 @@ pub struct PictureArgs {
     /// The colours of background and text
     #[arg(long, value_name = "THEME", default_value = "dark")]
     pub theme: ThemeArg,
+    /// Kinds of things left out, such as `weights,scores,norm-1`; the map closes up behind them
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = kind)]
+    pub hide: Vec<Kind>,
+    /// The heads whose attention is drawn as arcs; all without it
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    pub arc_heads: Vec<usize>,
+    /// What the weights of several heads become in one arc
+    #[arg(long, value_name = "HOW", default_value = "mean")]
+    pub arc_pool: PoolArg,
+}
+
+/// What the weights of several heads become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PoolArg {
+    /// Their mean
+    Mean,
+    /// The greatest
+    Max,
+}
+
+/// A kind by its title, with hyphens for blanks.
+fn kind(text: &str) -> Result<Kind, String> {
+    let names = Kind::all().into_iter().map(|kind| (kind_name(kind), kind));
+    let asked = text.trim().replace(' ', "-");
+    names
+        .clone()
+        .find(|(name, _)| name.eq_ignore_ascii_case(&asked))
+        .map(|(_, kind)| kind)
+        .ok_or_else(|| {
+            let names: Vec<String> = names.map(|(name, _)| name).collect();
+            format!("the kinds are {}", names.join(", "))
+        })
+}
+
+fn kind_name(kind: Kind) -> String {
+    kind.title().to_lowercase().replace(' ', "-")
+}
+
+impl PictureArgs {
+    /// What is left out of the world.
+    pub fn hidden(&self) -> BTreeSet<Kind> {
+        self.hide.iter().copied().collect()
+    }
+
+    /// Refuses heads that a model of this shape does not have.
+    ///
+    /// # Errors
+    ///
+    /// Names the first that is missing.
+    pub fn require_heads(&self, config: &ModelConfig) -> Result<(), CliError> {
+        match self.arc_heads.iter().find(|head| **head >= config.n_heads) {
+            None => Ok(()),
+            Some(head) => Err(CliError::Usage(format!(
+                "--arc-heads names head {head}, and each layer has {} heads, counted from 0",
+                config.n_heads
+            ))),
+        }
+    }
 }
 
 /// A picture's width and height in pixels, each from 16 to 16384.
@@ -259,6 +319,15 @@ impl From<DeviceArg> for ComputeDevice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_a_name_of_its_own() {
+        for each in Kind::all() {
+            assert_eq!(kind(&kind_name(each)), Ok(each));
+            assert_eq!(kind(each.title()), Ok(each));
+        }
+        assert!(kind("everything").unwrap_err().contains("norm-1"));
+    }
 
     #[test]
     fn a_size_prints_as_it_was_written_and_has_bounds() {

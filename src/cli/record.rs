@@ -101,21 +101,22 @@ mod flight {
     const REST_SECS: f32 = 0.5;
 
     pub(super) fn run(args: &RecordArgs) -> Result<(), CliError> {
+        let config = args.run.model.config()?;
+        args.picture.require_heads(&config)?;
         prepare_folder(args)?;
         let seconds = args.seconds.unwrap_or(DEFAULT_SECONDS);
         let n_frames = (seconds * f64::from(args.fps)).round().max(1.0) as usize;
         let (subject, mut passes) = subject(args)?;
         let options = ViewerOptions {
-            theme: args.picture.theme.into(),
             has_panels: false,
-            ..ViewerOptions::default()
+            ..stage::picture_options(&args.picture, &config)?
         };
         let size = args.picture.size;
         let mut offscreen = Offscreen::new(subject, &options, size.width, size.height)?;
         offscreen.settle();
         offscreen.set_frame_time(Duration::from_secs_f64(1.0 / f64::from(args.fps)));
         let bar = progress_bar(n_frames as u64);
-        let n_layers = args.run.model.config()?.n_layers;
+        let n_layers = config.n_layers;
         let mut is_prompt = true;
         let mut rested_secs = REST_SECS;
         for frame in 0..n_frames {

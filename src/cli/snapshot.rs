@@ -97,7 +97,7 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
     }
     let config = args.run.model.config()?;
     if let Some(hook) = args.focus
-        && crate::layout::ModelLayout::new(&config, 1)
+        && crate::layout::ModelLayout::without(&config, 1, &args.picture.hidden())
             .hook_rect(hook)
             .is_none()
     {
@@ -114,10 +114,9 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
     }
     let viewpoint: Viewpoint = args.camera.into();
     let options = ViewerOptions {
-        theme: args.picture.theme.into(),
         viewpoint,
         has_panels: args.panels == Switch::On,
-        ..ViewerOptions::default()
+        ..stage::picture_options(&args.picture, &config)?
     };
     let (subject, updates) = if args.run.model.arch.is_some() {
         (stage::live_subject(&args.run)?, Vec::new())

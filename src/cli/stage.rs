@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::error::CliError;
-use super::options::{RunArgs, ThemeArg};
+use super::options::{PictureArgs, PoolArg, RunArgs, ThemeArg};
 use super::prompt::Prompt as Asked;
 use super::snapshot::SnapshotCamera;
 use crate::color::Theme;
+use crate::config::ModelConfig;
 use crate::engine::{
     EngineError, EngineHandle, EngineRequest, EngineUpdate, PauseReason, Prompt, SendError,
 };
 use crate::model::SamplerSettings;
-use crate::viewer::app::{Subject, ViewerError};
+use crate::viewer::app::{Subject, ViewerError, ViewerOptions};
 use crate::viewer::capture::PngError;
+use crate::viewer::scene::{ArcChoice, Pooling};
 use crate::viewer::viewpoint::Viewpoint;
 
 impl From<ViewerError> for CliError {
@@ -55,6 +57,27 @@ impl From<ThemeArg> for Theme {
             ThemeArg::Light => Self::Light,
         }
     }
+}
+
+/// How a picture's world looks.
+pub(super) fn picture_options(
+    picture: &PictureArgs,
+    config: &ModelConfig,
+) -> Result<ViewerOptions, CliError> {
+    picture.require_heads(config)?;
+    Ok(ViewerOptions {
+        theme: picture.theme.into(),
+        hidden: picture.hidden(),
+        arc_choice: ArcChoice {
+            heads: picture.arc_heads.iter().copied().collect(),
+            pooling: match picture.arc_pool {
+                PoolArg::Mean => Pooling::Mean,
+                PoolArg::Max => Pooling::Max,
+            },
+            layer: None,
+        },
+        ..ViewerOptions::default()
+    })
 }
 
 impl From<SnapshotCamera> for Viewpoint {

@@ -20,6 +20,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order a pass reaches them.
+    pub fn all() -> Vec<Self> {
+        let mut kinds = vec![Self::Embeddings];
+        kinds.extend(BlockSite::ALL.map(Self::Site));
+        kinds.extend([Self::FinalNorm, Self::Logits, Self::Skyline, Self::Weights]);
+        kinds
+    }
+
     /// The kind that a tensor is of.
     pub fn of(hook: HookPoint) -> Self {
         match hook {

@@ -1,5 +1,6 @@
 //! The application, in a window and offscreen, from the same plugins.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -21,13 +22,15 @@ use super::camera::CameraPlugin;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
-use super::scene::SceneSettings;
+use super::scene::{ArcChoice, SceneSettings};
+use super::selection::SelectionPlugin;
 use super::slots::SlotsFile;
 use super::ui::{UiPlugin, UiSettings};
 use super::viewpoint::{CameraSettings, Viewpoint};
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::EngineHandle;
+use crate::layout::Kind;
 
 /// What is to be seen.
 pub enum Subject {
@@ -66,6 +69,10 @@ pub struct ViewerOptions {
     pub has_reduced_motion: bool,
     /// The file that keeps saved viewpoints; none where nothing is kept.
     pub viewpoints_file: Option<PathBuf>,
+    /// Kinds left out of the world.
+    pub hidden: BTreeSet<Kind>,
+    /// Which heads have arcs, and what an arc stands for.
+    pub arc_choice: ArcChoice,
 }
 
 impl Default for ViewerOptions {
@@ -79,6 +86,8 @@ impl Default for ViewerOptions {
             ui_scale: 1.0,
             has_reduced_motion: false,
             viewpoints_file: None,
+            hidden: BTreeSet::new(),
+            arc_choice: ArcChoice::default(),
         }
     }
 }
@@ -241,10 +250,19 @@ fn driven_app(primary_window: Option<Window>) -> Result<App, ViewerError> {
 
 fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     // The interface's messages have their readers before the camera's run.
-    app.add_plugins((ViewerPlugin, MaterialPlugin, UiPlugin, CameraPlugin));
+    app.add_plugins((
+        ViewerPlugin,
+        MaterialPlugin,
+        UiPlugin,
+        SelectionPlugin,
+        CameraPlugin,
+    ));
     app.init_resource::<DrawFailure>()
         .insert_resource(RenderErrorHandler(stop_drawing));
-    app.world_mut().resource_mut::<SceneSettings>().theme = options.theme;
+    let mut scene = app.world_mut().resource_mut::<SceneSettings>();
+    scene.theme = options.theme;
+    scene.hidden.clone_from(&options.hidden);
+    scene.arc_choice.clone_from(&options.arc_choice);
     app.insert_resource(CameraSettings {
         start: options.viewpoint,
         has_reduced_motion: options.has_reduced_motion,

@@ -1,8 +1,9 @@
 //! What people see: the world, the panels beside it, and pictures of both.
 //!
-//! `inference -> playback -> scene -> material` is the stream. `camera`, `ui` and `capture` stand
-//! beside its end: they read resources, write messages, and never name one another. What they share
-//! has rooms of its own: `viewpoint`, the saved ones in `slots`, and the guided `tour`.
+//! `inference -> playback -> scene -> material` is the stream. `camera`, `selection`, `ui` and
+//! `capture` stand beside its end: they read resources, write messages, and never name one another.
+//! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the guided `tour`,
+//! and what is pointed at in `pointing` and `readout`.
 
 pub mod app;
 pub mod camera;
@@ -11,7 +12,10 @@ pub mod inference;
 pub mod material;
 pub mod pace;
 pub mod playback;
+pub mod pointing;
+pub mod readout;
 pub mod scene;
+pub mod selection;
 pub mod slots;
 pub mod tour;
 pub mod ui;

@@ -140,7 +140,7 @@ impl AttentionOverview {
                 wide.fold_up(square, row);
             }
         }
-        wide.changes = vec![0..wide.max.len()];
+        wide.touch();
         *self = wide;
     }
 
@@ -170,7 +170,7 @@ impl AttentionOverview {
                 coarse.fold_up(square, row);
             }
         }
-        coarse.changes = vec![0..coarse.max.len()];
+        coarse.touch();
         *self = coarse;
     }
 
@@ -251,7 +251,8 @@ impl AttentionOverview {
 
     /// Says that everything changed, as after another choice of reduction.
     pub fn touch(&mut self) {
-        self.changes = vec![0..self.max.len()];
+        self.changes.clear();
+        self.changes.push(0..self.max.len());
     }
 
     /// Numbers in all.
@@ -307,11 +308,7 @@ impl AttentionOverview {
 
 /// Its magnitude; the stand-in stays what it is.
 fn magnitude(value: f32) -> f32 {
-    if value >= NOT_FINITE {
-        NOT_FINITE
-    } else {
-        value.abs()
-    }
+    value.abs().min(NOT_FINITE)
 }
 
 /// Pairs of query and key with the key not after the query, in the square of `edge` that begins at

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread;
 
 use bevy::prelude::*;
 use bevy::tasks::AsyncComputeTaskPool;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::values::finite_or_stand_in;
 use crate::color::{TileStats, ValueRange};
@@ -16,6 +17,8 @@ use crate::weight::WeightPoint;
 
 /// Rows and columns of a field's finest reduction, at most.
 const MAX_GRID: usize = 64;
+/// Readings that may wait for the next frame.
+const READING_ROOM: usize = 32;
 /// Windows being read at once, at most.
 const MAX_READERS: usize = 4;
 
@@ -71,7 +74,8 @@ pub struct WeightStore {
     values: Vec<f32>,
     n_uploaded: usize,
     pending: BTreeSet<Window>,
-    /// Rises with every model, so that what was read of another is thrown away.
+    /// What was read while the frame waited for it.
+    read_here: Vec<Reading>,
     sender: Sender<Reading>,
     readings: Receiver<Reading>,
     /// Whether reading waits, as for pictures, or goes on beside the frames.
@@ -80,7 +84,7 @@ pub struct WeightStore {
 
 impl Default for WeightStore {
     fn default() -> Self {
-        let (sender, readings) = unbounded();
+        let (sender, readings) = bounded(READING_ROOM);
         Self {
             weights: None,
             overviews: BTreeMap::new(),
@@ -88,6 +92,7 @@ impl Default for WeightStore {
             values: Vec::new(),
             n_uploaded: 0,
             pending: BTreeSet::new(),
+            read_here: Vec::new(),
             sender,
             readings,
             is_blocking: false,
@@ -108,24 +113,26 @@ impl WeightStore {
         };
         self.weights = Some(Arc::clone(&weights));
         let sender = self.sender.clone();
-        let reduce_all = move || {
-            for field in fields {
-                let Some(values) = read_field(&weights, &field) else {
-                    continue;
-                };
-                let overview = reduce_field(&field, &values);
-                let key = (field.weight, field.columns.start);
-                if sender.send(Reading::Overview(key, overview)).is_err() {
-                    return;
-                }
-            }
-        };
+        let overviews = fields.into_iter().filter_map(move |field| {
+            let values = read_field(&weights, &field)?;
+            let key = (field.weight, field.columns.start);
+            Some(Reading::Overview(key, reduce_field(&field, &values)))
+        });
         if self.is_blocking {
-            reduce_all();
+            self.read_here.extend(overviews);
         } else {
-            AsyncComputeTaskPool::get()
-                .spawn(async move { reduce_all() })
-                .detach();
+            // A thread of its own: it waits where frames are slow.
+            let reader = thread::Builder::new().name("llmscope-weights".to_owned());
+            let spawned = reader.spawn(move || {
+                for reading in overviews {
+                    if sender.send(reading).is_err() {
+                        return; // Another model is on show.
+                    }
+                }
+            });
+            if let Err(error) = spawned {
+                warn!("the weights can't be shown: {error}");
+            }
         }
     }
 
@@ -195,14 +202,14 @@ impl WeightStore {
         let (sender, field) = (self.sender.clone(), field.clone());
         let read = move || {
             let values = read_window(&weights, &field, &window).unwrap_or_default();
-            // Without a reader another model is on show.
-            drop(sender.send(Reading::Window(window, values)));
+            Reading::Window(window, values)
         };
         if self.is_blocking {
-            read();
+            self.read_here.push(read());
         } else {
             AsyncComputeTaskPool::get()
-                .spawn(async move { read() })
+                // Without a reader another model is on show.
+                .spawn(async move { drop(sender.send(read())) })
                 .detach();
         }
     }
@@ -211,7 +218,9 @@ impl WeightStore {
     pub(super) fn receive(&mut self) -> (bool, Vec<(Window, Vec<f32>)>) {
         let mut has_overviews = false;
         let mut windows = Vec::new();
-        while let Ok(reading) = self.readings.try_recv() {
+        let read_here = std::mem::take(&mut self.read_here);
+        let come = self.readings.try_iter();
+        for reading in read_here.into_iter().chain(come) {
             match reading {
                 Reading::Overview(key, overview) => {
                     self.offsets.insert(key, self.values.len());

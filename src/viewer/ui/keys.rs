@@ -72,7 +72,7 @@ fn key_code(name: &str) -> Option<KeyCode> {
 fn chords() -> impl Iterator<Item = (Chord, Command)> {
     SHORTCUTS
         .iter()
-        .filter(|shortcut| shortcut.command != Command::Move)
+        .filter(|shortcut| !matches!(shortcut.command, Command::Move | Command::Select))
         .flat_map(|shortcut| {
             let keys = shortcut.keys.iter().enumerate();
             keys.filter_map(|(index, key)| Some((chord(key)?, shortcut.command.nth(index))))
@@ -174,7 +174,7 @@ pub(super) fn obey_keys(
             Command::ToggleLabels => ui_settings.has_labels = !ui_settings.has_labels,
             Command::ToggleHelp => state.panels.help.is_open = !state.panels.help.is_open,
             Command::Close => state.panels.help.is_open = false,
-            Command::Move => {}
+            Command::Move | Command::Select => {}
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
     fn every_shortcut_of_the_help_sheet_has_a_key_of_its_own() {
         let mut seen = Vec::new();
         for shortcut in SHORTCUTS {
-            if shortcut.command == Command::Move {
+            if matches!(shortcut.command, Command::Move | Command::Select) {
                 continue;
             }
             for key in shortcut.keys {

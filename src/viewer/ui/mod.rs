@@ -4,6 +4,7 @@
 //! draws the panels and sends the wishes on.
 
 mod fonts;
+mod inspect;
 mod keys;
 mod labels;
 pub mod panels;
@@ -17,11 +18,13 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
 use fonts::Fonts;
 use labels::{Eye, LabelScene, Room};
-use panels::{Intent, Panels};
+use panels::{Inspection, Intent, Panels};
 pub use view::UiView;
 
 use super::inference::{ActiveTrace, EngineWish, TraceEvent};
 use super::playback::{Playback, PlaybackWish, Playhead};
+use super::pointing::{Pointer, SelectionWish};
+use super::readout::ReadOut;
 use super::scene::{DrawList, Predictions, SceneLayout, SceneSettings, ValueTable};
 use super::slots::{SlotNews, SlotWish, Slots};
 use super::tour::{ActiveTour, Run, TourWish};
@@ -39,6 +42,8 @@ impl Plugin for UiPlugin {
         }
         app.init_resource::<UiState>()
             .init_resource::<UiSettings>()
+            .init_resource::<Pointer>()
+            .add_message::<SelectionWish>()
             .add_systems(
                 Update,
                 (
@@ -102,6 +107,14 @@ pub(super) struct UiState {
     shown_theme: Option<crate::color::Theme>,
     has_prompt: bool,
     fonts: Fonts,
+    /// What is pointed at.
+    hovered: inspect::Cached,
+    /// What was chosen.
+    pinned: inspect::Cached,
+    /// What the chosen number's tensor comes down to.
+    surveyor: inspect::Surveyor,
+    /// Passes begun or taken in so far.
+    n_passes: u64,
 }
 
 fn note_events(
@@ -118,11 +131,13 @@ fn note_events(
                 "Reading weights".clone_into(&mut state.status);
             }
             TraceEvent::ModelLoaded => {
+                state.n_passes += 1;
                 state.loading = None;
                 state.failure = None;
                 "Model ready".clone_into(&mut state.status);
             }
             TraceEvent::PassStarted { n_pos, .. } => {
+                state.n_passes += 1;
                 state.failure = None;
                 state.candidates_of = None;
                 state.status = match n_pos {
@@ -131,7 +146,10 @@ fn note_events(
                 };
             }
             TraceEvent::Computed { .. } | TraceEvent::LensRead { .. } | TraceEvent::LensDone => {}
-            TraceEvent::PassDone => "Ready".clone_into(&mut state.status),
+            TraceEvent::PassDone => {
+                state.n_passes += 1;
+                "Ready".clone_into(&mut state.status);
+            }
             TraceEvent::Paused(reason) => {
                 state.status = view::pause_text(*reason).to_owned();
             }
@@ -193,6 +211,7 @@ struct Wishes<'w> {
     playback: MessageWriter<'w, PlaybackWish>,
     slots: MessageWriter<'w, SlotWish>,
     tour: MessageWriter<'w, TourWish>,
+    selection: MessageWriter<'w, SelectionWish>,
 }
 
 fn draw_ui(
@@ -210,6 +229,7 @@ fn draw_ui(
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
     camera_view: CameraView,
     mut screen: ResMut<Screen>,
+    mut pointed: inspect::Pointed,
     mut wishes: Wishes,
 ) -> Result {
     let context = contexts.ctx_mut()?.clone();
@@ -261,6 +281,9 @@ fn draw_ui(
         theme: scene_settings.theme,
         has_arcs: scene_settings.has_arcs,
         arc_threshold: scene_settings.arc_threshold,
+        arc_choice: &scene_settings.arc_choice,
+        reduction: scene_settings.reduction,
+        has_links: scene_settings.has_links,
         range_mode: scene_settings.range_mode,
         hidden: &scene_settings.hidden,
         n_not_finite: values.n_not_finite(),
@@ -269,20 +292,47 @@ fn draw_ui(
         has_reduced_motion: camera_view.settings.has_reduced_motion,
         tour: camera_view.tour.run(),
     };
-    if let (Some((_, stop)), Ok((camera, transform))) =
-        (view.tour.and_then(Run::stop), camera.single())
-    {
+    let highlight = *pointed.highlight;
+    for (cached, cell) in [
+        (&mut state.hovered, highlight.hovered),
+        (&mut state.pinned, highlight.pinned),
+    ] {
+        cached.refresh(cell, &trace, &playhead, state.n_passes);
+    }
+    let hovered = state.hovered.get();
+    let survey = state.surveyor.survey(&trace, state.pinned.version());
+    let mut hover = None;
+    let mut inspection = state.pinned.get().map(|read_out| Inspection {
+        read_out,
+        color: None,
+        survey,
+    });
+    if let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single()) {
         // The panels' points may be larger or smaller than the camera's.
         let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
         let scale = context.viewport_rect().width() / camera_width.max(1.0);
         let projector = |point: Vec3| tour_marks::project(camera, transform, point, scale);
-        tour_marks::draw(&context, &stop.marks, &projector, view.theme);
+        if let Some((_, stop)) = view.tour.and_then(Run::stop) {
+            tour_marks::draw(&context, &stop.marks, &projector, view.theme);
+        }
+        let shown = inspect::Shown {
+            layout,
+            values: &values,
+            weights: &pointed.weights,
+            settings: &scene_settings,
+        };
+        if let Some(inspection) = &mut inspection {
+            inspection.color = shown.color(inspection.read_out);
+        }
+        hover = hovered.and_then(|read_out| shown.hover(read_out, &pointed, scale, &projector));
     }
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
     if ui_settings.has_panels {
-        free = state.panels.show(&context, &view, &mut intents);
+        free = state
+            .panels
+            .show(&context, &view, inspection.as_ref(), &mut intents);
     } else if ui_settings.has_legend {
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
@@ -318,6 +368,21 @@ fn draw_ui(
         };
         labels::draw(&context, view.theme, &scene);
     }
+    if let Some(hover) = &hover {
+        let theme = scene_settings.theme;
+        state.panels.tooltip.show(&context, hover, theme, free);
+    }
+    if is_copy_asked(&context)
+        && let Some(text) = hovered
+            .map(ReadOut::text)
+            .or_else(|| inspection.as_ref().map(Inspection::text))
+    {
+        context.copy_text(text);
+    }
+    let is_covered = is_pointer_covered(&context);
+    if pointed.pointer.is_covered != is_covered {
+        pointed.pointer.is_covered = is_covered;
+    }
     for intent in intents {
         fulfil(
             intent,
@@ -341,6 +406,21 @@ fn areas(context: &egui::Context) -> Vec<egui::Rect> {
             .filter_map(|layer| memory.area_rect(layer.id))
             .collect()
     })
+}
+
+/// Whether a window or a menu lies under the pointer.
+fn is_pointer_covered(context: &egui::Context) -> bool {
+    let pointer = context.input(|input| input.pointer.interact_pos());
+    pointer
+        .and_then(|place| context.layer_id_at(place))
+        .is_some_and(|layer| layer.order != egui::Order::Background)
+}
+
+/// Whether the keys for copying were pressed, and not to copy from a text box.
+fn is_copy_asked(context: &egui::Context) -> bool {
+    let is_pressed =
+        context.input(|input| input.events.iter().any(|e| matches!(e, egui::Event::Copy)));
+    is_pressed && !context.text_edit_focused()
 }
 
 /// The part of the picture that the panels leave free, as the camera counts.
@@ -411,6 +491,16 @@ fn fulfil(
         Intent::Theme(theme) => scene_settings.theme = theme,
         Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
         Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,
+        Intent::ChooseArcs(choice) => scene_settings.arc_choice = choice,
+        Intent::Reduce(reduction) => scene_settings.reduction = reduction,
+        Intent::Links(has_links) => scene_settings.has_links = has_links,
+        Intent::Hide(kinds) => scene_settings.hidden = kinds,
+        Intent::Visit(cell) => {
+            wishes.selection.write(SelectionWish::Visit(cell));
+        }
+        Intent::Unpin => {
+            wishes.selection.write(SelectionWish::Unpin);
+        }
         Intent::Ranges(mode) => scene_settings.range_mode = mode,
         Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
         Intent::DismissFailure => {

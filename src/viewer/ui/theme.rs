@@ -110,6 +110,8 @@ pub fn apply(context: &egui::Context, theme: Theme) {
     context.set_visuals(visuals);
     context.all_styles_mut(|style| {
         style.animation_time = 0.0;
+        // It would fade to another theme's ground.
+        style.spacing.scroll.fade.strength = 0.0;
         for (text_style, size) in [
             (TextStyle::Small, 11.0),
             (TextStyle::Body, 13.5),

@@ -11,7 +11,8 @@ use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
-    DrawList, Reduction, SQUARE_HEIGHT, SceneSettings, ValueTable, shown_hooks, tensor_ranges,
+    ArcChoice, DrawList, Reduction, SQUARE_HEIGHT, SceneSettings, ValueTable, shown_hooks,
+    tensor_ranges,
 };
 use crate::viewer::slots::Slots;
 use crate::viewer::tour::Run;
@@ -55,6 +56,12 @@ pub struct UiView<'a> {
     pub has_arcs: bool,
     /// Weights below this have no arc.
     pub arc_threshold: f32,
+    /// Which heads have arcs.
+    pub arc_choice: &'a ArcChoice,
+    /// What attention comes down to, seen from afar.
+    pub reduction: Reduction,
+    /// Whether what is pointed at is linked to what it is computed from.
+    pub has_links: bool,
     /// Which values share a range.
     pub range_mode: RangeMode,
     /// Kinds left out.

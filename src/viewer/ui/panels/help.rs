@@ -42,6 +42,8 @@ pub enum Command {
     Close,
     /// Held down: the camera moves.
     Move,
+    /// Moves the pinned cell, or copies its read-out.
+    Select,
 }
 
 impl Command {
@@ -131,6 +133,14 @@ pub const SHORTCUTS: &[Shortcut] = &[
     shortcut(&["→"], Command::StepForward, "One token on"),
     shortcut(&["←"], Command::StepBack, "One token back"),
     shortcut(&["R"], Command::Replay, "Run the signal again"),
+    shortcut(&["Ctrl+arrows"], Command::Select, "Pin the next cell"),
+    shortcut(&[",", "."], Command::Select, "Pin it a layer on"),
+    shortcut(
+        &["Shift+,", "Shift+."],
+        Command::Select,
+        "Pin it a token on",
+    ),
+    shortcut(&["Ctrl+C"], Command::Select, "Copy the read-out"),
     shortcut(&["T"], Command::ToggleTheme, "Dark or light"),
     shortcut(&["H"], Command::TogglePanels, "With or without panels"),
     shortcut(&["L"], Command::ToggleLabels, "With or without labels"),
@@ -179,6 +189,7 @@ impl HelpSheet {
                 ui.colored_label(
                     theme::weak_text(theme),
                     "Drag to orbit, drag with the right button to move, wheel to come closer. \
+                     Click a cell to pin it, double click to fly there. \
                      In a tour Space waits, and the arrows go from stop to stop.",
                 );
             });

@@ -1,21 +1,29 @@
 //! The panels. None of them knows the application: a test draws them with egui alone.
 
 pub mod help;
+pub mod inspector;
 mod legend;
 mod prompt;
+mod show;
 mod text;
+pub mod tooltip;
 mod tour;
 mod transport;
 mod viewpoints;
+
+use std::collections::BTreeSet;
 
 use egui::{
     Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, Rect, ScrollArea, Ui, UiBuilder,
 };
 
 pub use help::HelpSheet;
+pub use inspector::{Inspection, InspectorPanel};
 pub use legend::LegendPanel;
 pub use prompt::PromptPanel;
+pub use show::ShowPanel;
 pub use text::TextPanel;
+pub use tooltip::Tooltip;
 pub use tour::TourCard;
 pub use transport::TransportPanel;
 pub use viewpoints::ViewpointsSection;
@@ -23,7 +31,9 @@ pub use viewpoints::ViewpointsSection;
 use super::theme;
 use super::view::UiView;
 use crate::color::{RangeMode, Theme};
+use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
+use crate::viewer::scene::{ArcChoice, Reduction};
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::TourWish;
 
@@ -60,6 +70,18 @@ pub enum Intent {
     Arcs(bool),
     /// Weights below this have no arc.
     ArcThreshold(f32),
+    /// Which heads have arcs, and what an arc stands for.
+    ChooseArcs(ArcChoice),
+    /// What attention comes down to, seen from afar.
+    Reduce(Reduction),
+    /// With links to what a value is computed from, or without.
+    Links(bool),
+    /// Leave these kinds out, and no other.
+    Hide(BTreeSet<Kind>),
+    /// Pin this number and fly there.
+    Visit(Cell),
+    /// Let go of the pinned number.
+    Unpin,
     /// Which values share a range.
     Ranges(RangeMode),
     /// With names in the world, or without.
@@ -73,12 +95,18 @@ pub enum Intent {
 pub struct Panels {
     /// Prompt and sampler.
     pub prompt: PromptPanel,
+    /// Which parts of the world are shown.
+    pub show: ShowPanel,
     /// The text so far and what may come next.
     pub text: TextPanel,
+    /// The number that was chosen.
+    pub inspector: InspectorPanel,
     /// What the colours mean.
     pub legend: LegendPanel,
     /// Playhead and status.
     pub transport: TransportPanel,
+    /// What is pointed at.
+    pub tooltip: Tooltip,
     /// The keys.
     pub help: HelpSheet,
     /// What the guided tour says.
@@ -94,6 +122,7 @@ impl Panels {
         &mut self,
         context: &Context,
         view: &UiView<'_>,
+        inspection: Option<&Inspection<'_>>,
         intents: &mut Vec<Intent>,
     ) -> Rect {
         let mut root = root_ui(context);
@@ -115,18 +144,34 @@ impl Panels {
             .default_size(232.0)
             .show_separator_line(false)
             .show_inside(&mut root, |ui| {
-                ScrollArea::vertical().show(ui, |ui| self.prompt.ui(ui, view, intents));
+                ScrollArea::vertical().show(ui, |ui| {
+                    self.prompt.ui(ui, view, intents);
+                    ui.add_space(8.0);
+                    ui.separator();
+                    self.show.ui(ui, view, intents);
+                });
             });
         EguiPanel::right("text")
             .frame(frame)
             .default_size(248.0)
             .show_separator_line(false)
             .show_inside(&mut root, |ui| {
+                // What the colours mean is always there.
+                EguiPanel::bottom("legend")
+                    .frame(Frame::NONE)
+                    .resizable(false)
+                    .show_separator_line(false)
+                    .show_inside(ui, |ui| {
+                        ui.separator();
+                        self.legend.ui(ui, view);
+                    });
                 ScrollArea::vertical().show(ui, |ui| {
+                    if let Some(inspection) = inspection {
+                        self.inspector.ui(ui, inspection, view.theme, intents);
+                        ui.add_space(8.0);
+                        ui.separator();
+                    }
                     self.text.ui(ui, view, intents);
-                    ui.add_space(10.0);
-                    ui.separator();
-                    self.legend.ui(ui, view);
                 });
             });
         self.help.show(context, view.theme);

@@ -128,19 +128,6 @@ impl PromptPanel {
 
     fn view(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
         self.viewpoints.ui(ui, view, intents);
-        let mut has_arcs = view.has_arcs;
-        if ui
-            .checkbox(&mut has_arcs, "attention arcs")
-            .on_hover_text("From key to query, the mean over a layer's heads")
-            .changed()
-        {
-            intents.push(Intent::Arcs(has_arcs));
-        }
-        let mut threshold = view.arc_threshold;
-        let slider = Slider::new(&mut threshold, 0.02..=1.0).text("weight from");
-        if ui.add_enabled(has_arcs, slider).changed() {
-            intents.push(Intent::ArcThreshold(threshold));
-        }
         if ui.checkbox(&mut self.has_labels, "labels").changed() {
             intents.push(Intent::Labels(self.has_labels));
         }

@@ -90,7 +90,7 @@ fn scrubbers(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     }
     ui.separator();
     let mut order = view.playhead.order;
-    ui.spacing_mut().slider_width = (ui.available_width() - 330.0).clamp(60.0, 420.0);
+    ui.spacing_mut().slider_width = (ui.available_width() - 12.0).clamp(60.0, 1200.0);
     let signal = Slider::new(&mut order, 0.0..=view.n_orders.max(1.0)).show_value(false);
     let response = ui
         .add_enabled(!view.tokens.is_empty(), signal)
@@ -98,19 +98,45 @@ fn scrubbers(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     if response.changed() {
         intents.push(Intent::SeekOrder(order));
     }
+}
+
+/// What of a long token's text is shown, in characters.
+const TOKEN_CHARS: usize = 16;
+/// Room for where the signal is, in points, so that what follows stands still.
+const PLACE_WIDTH: f32 = 400.0;
+
+/// Where the signal is: the token, the layer, the stage.
+fn place(view: &UiView<'_>) -> Option<String> {
+    let (model, token) = (view.model?, view.tokens.get(view.playhead.lane)?);
+    let label = model.vocab.label(*token);
+    let mut text: String = label.chars().take(TOKEN_CHARS).collect();
+    if text.len() < label.len() {
+        text.push('…');
+    }
     let stage = match view.stage {
-        _ if view.tokens.is_empty() => String::new(),
         Some(hook) => match hook.layer() {
-            Some(layer) => format!("layer {layer}, {}", hook.title()),
+            Some(layer) => format!(
+                "layer {layer} of {}, {}",
+                model.config.n_layers,
+                hook.title()
+            ),
             None => hook.title().to_owned(),
         },
-        None => String::new(),
+        None => "not begun".to_owned(),
     };
-    ui.label(RichText::new(stage).strong());
+    Some(format!("token {} “{text}”   {stage}", view.playhead.lane))
 }
 
 fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     ui.horizontal(|ui| {
+        if let Some(place) = place(view) {
+            let size = egui::vec2(PLACE_WIDTH, ui.spacing().interact_size.y);
+            let left = egui::Layout::left_to_right(egui::Align::Center);
+            ui.allocate_ui_with_layout(size, left, |ui| {
+                ui.set_min_width(PLACE_WIDTH);
+                ui.add(egui::Label::new(RichText::new(place).strong()).truncate());
+            });
+        }
         if let Some(failure) = view.failure {
             ui.colored_label(theme::failure_text(view.theme), failure);
             if ui.small_button("Dismiss").clicked() {
@@ -129,7 +155,7 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
         ui.label(RichText::new(view.status).size(12.0).color(weak));
         if let Some(model) = view.model {
             let config = &model.config;
-            ui.label(
+            let facts = egui::Label::new(
                 RichText::new(format!(
                     "{}   {} layers × {} heads, {} neurons a layer, {} parameters",
                     model.name,
@@ -141,6 +167,7 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
                 .size(12.0)
                 .color(weak),
             );
+            ui.add(facts.truncate());
         }
     });
 }

@@ -1,0 +1,493 @@
+//! How a value was computed, with the numbers that went into it.
+
+use super::{Numbers, exact, spelled};
+use crate::config::ActFn;
+use crate::hook::{BlockSite, HookPoint};
+use crate::layout::{Cell, CellId, WeightCell};
+use crate::provenance::{Source, inputs};
+use crate::weight::WeightPoint;
+
+/// How a value was computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Formula {
+    /// In names.
+    pub rule: String,
+    /// In numbers, where they are known.
+    pub numbers: Option<String>,
+    /// What they come to, computed anew from what was recorded.
+    pub result: Option<f32>,
+    /// The cells it is computed from; of a sum of many products those with the greatest.
+    pub parts: Vec<Part>,
+}
+
+/// A cell that a value is computed from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The cell.
+    pub cell: Cell,
+    /// Its tensor's name and its indices there.
+    pub name: String,
+    /// Its number.
+    pub value: Option<f32>,
+    /// What it adds to the sum, where the value is a sum of products.
+    pub share: Option<f32>,
+}
+
+/// How many of a sum's products are named.
+const N_SHARES: usize = 4;
+
+/// How the value at `cell` was computed; none where what it needs was not recorded.
+pub(super) fn formula(numbers: &Numbers<'_>, cell: CellId) -> Option<Formula> {
+    let place = Place { numbers, cell };
+    match cell.hook {
+        HookPoint::Embed => {
+            let token = numbers.token(cell.pos)? as usize;
+            Some(place.looked_up("W_E[token]", WeightPoint::Embed, token))
+        }
+        HookPoint::PosEmbed => Some(place.looked_up("W_pos[pos]", WeightPoint::PosEmbed, cell.pos)),
+        HookPoint::FinalNormalized => place.norm(),
+        HookPoint::Logits => place.product("ln_final", "W_U"),
+        HookPoint::Block { layer, site } => match site {
+            BlockSite::ResidPre if layer == 0 => place.sum("embed + pos_embed"),
+            BlockSite::ResidPre => place.sum(&format!("resid_post of layer {}", layer - 1)),
+            BlockSite::ResidMid => place.sum("resid_pre + attn_out"),
+            BlockSite::ResidPost => place.sum("resid_mid + mlp_out"),
+            BlockSite::Ln1Normalized | BlockSite::Ln2Normalized => place.norm(),
+            BlockSite::Q => place.product("ln1", "W_Q"),
+            BlockSite::K => place.product("ln1", "W_K"),
+            BlockSite::V => place.product("ln1", "W_V"),
+            BlockSite::AttnScores => place.score(layer),
+            BlockSite::Pattern => place.softmax(),
+            BlockSite::Z => place.mixture(),
+            BlockSite::AttnOut => place.product("z", "W_O"),
+            BlockSite::MlpPre => place.product("ln2", "W_in"),
+            BlockSite::MlpPreLinear => None,
+            BlockSite::MlpPost => place.activation(),
+            BlockSite::MlpOut => place.product("post", "W_out"),
+        },
+    }
+}
+
+/// A cell, and where to look numbers up.
+struct Place<'a> {
+    numbers: &'a Numbers<'a>,
+    cell: CellId,
+}
+
+impl Place<'_> {
+    fn sources(&self) -> Vec<Source> {
+        inputs(self.numbers.config(), self.cell.hook)
+    }
+
+    /// The tensors of this token that it is computed from.
+    fn hooks(&self) -> impl Iterator<Item = HookPoint> {
+        self.sources()
+            .into_iter()
+            .filter_map(|source| match source {
+                Source::Here(hook) | Source::Before(hook) => Some(hook),
+                Source::Weight(_) => None,
+            })
+    }
+
+    fn weights(&self) -> impl Iterator<Item = WeightPoint> {
+        self.sources()
+            .into_iter()
+            .filter_map(|source| match source {
+                Source::Weight(weight) => Some(weight),
+                Source::Here(_) | Source::Before(_) => None,
+            })
+    }
+
+    /// The cell's index among all numbers of its tile.
+    fn flat_index(&self) -> usize {
+        self.cell.head * self.numbers.config().d_head + self.cell.index
+    }
+
+    fn part(&self, cell: Cell) -> Part {
+        Part {
+            cell,
+            name: spelled(self.numbers.config(), cell),
+            value: self.numbers.number(cell),
+            share: None,
+        }
+    }
+
+    fn looked_up(&self, rule: &str, weight: WeightPoint, row: usize) -> Formula {
+        let part = self.part(Cell::Weight(WeightCell {
+            weight,
+            row,
+            column: self.cell.index,
+        }));
+        Formula {
+            rule: rule.to_owned(),
+            numbers: Some(format!("{}[{row}, {}]", weight.title(), self.cell.index)),
+            result: part.value,
+            parts: vec![part],
+        }
+    }
+
+    /// A sum of the same cells of other tensors.
+    fn sum(&self, rule: &str) -> Option<Formula> {
+        let parts: Vec<Part> = self
+            .hooks()
+            .map(|hook| self.part(Cell::Value(CellId { hook, ..self.cell })))
+            .collect();
+        let values: Vec<f32> = parts.iter().map(|part| part.value).collect::<Option<_>>()?;
+        Some(Formula {
+            rule: rule.to_owned(),
+            numbers: Some(
+                values
+                    .iter()
+                    .copied()
+                    .map(exact)
+                    .collect::<Vec<_>>()
+                    .join(" + "),
+            ),
+            result: Some(values.iter().sum()),
+            parts,
+        })
+    }
+
+    /// A layer norm with its scale and shift.
+    fn norm(&self) -> Option<Formula> {
+        let hook = self.hooks().next()?;
+        let stream = self.numbers.row(hook, self.cell.pos)?;
+        let n = stream.len() as f64;
+        let mean = stream.iter().copied().map(f64::from).sum::<f64>() / n;
+        let variance = stream
+            .iter()
+            .map(|value| (f64::from(*value) - mean).powi(2))
+            .sum::<f64>()
+            / n;
+        let sd = (variance + self.numbers.config().layer_norm_eps).sqrt();
+        let from = self.part(Cell::Value(CellId { hook, ..self.cell }));
+        let x = from.value?;
+        let mut parts = vec![from];
+        parts.extend(self.weights().map(|weight| {
+            self.part(Cell::Weight(WeightCell {
+                weight,
+                row: 0,
+                column: self.cell.index,
+            }))
+        }));
+        let learned = parts.get(1).and_then(|part| part.value);
+        let learned = learned.zip(parts.get(2).and_then(|part| part.value));
+        let normalized = (f64::from(x) - mean) / sd;
+        Some(Formula {
+            rule: "(x − mean) / sd × w + b".to_owned(),
+            numbers: learned.map(|(w, b)| {
+                format!(
+                    "({} − {}) / {} × {} + {}",
+                    digits(x),
+                    in_sum(mean as f32),
+                    digits(sd as f32),
+                    in_sum(w),
+                    in_sum(b)
+                )
+            }),
+            result: learned.map(|(w, b)| (normalized * f64::from(w) + f64::from(b)) as f32),
+            parts,
+        })
+    }
+
+    /// A token's row times a column of a matrix, plus a bias where there is one.
+    fn product(&self, row_name: &str, matrix_name: &str) -> Option<Formula> {
+        let hook = self.hooks().next()?;
+        let row = self.numbers.row(hook, self.cell.pos)?;
+        let mut weights = self.weights();
+        let (matrix, bias) = (weights.next()?, weights.next());
+        let column_index = self.flat_index();
+        let bias_name = bias.map_or_else(String::new, |bias| format!(" + {}", bias.title()));
+        let rule = format!("{row_name} · {matrix_name}{bias_name}");
+        let bias = bias.map(|weight| {
+            self.part(Cell::Weight(WeightCell {
+                weight,
+                row: 0,
+                column: column_index,
+            }))
+        });
+        let d_head = self.numbers.config().d_head;
+        let has_heads = hook.site() == Some(BlockSite::Z);
+        let input = |index: usize| CellId {
+            hook,
+            pos: self.cell.pos,
+            head: if has_heads { index / d_head } else { 0 },
+            index: if has_heads { index % d_head } else { index },
+        };
+        let Some(column) = self.numbers.weight_column(matrix, column_index) else {
+            return Some(Formula {
+                rule,
+                numbers: None,
+                result: None,
+                parts: Vec::new(),
+            });
+        };
+        let dot = dot(row, &column);
+        let mut parts: Vec<Part> = greatest(row, &column)
+            .into_iter()
+            .map(|index| Part {
+                share: Some(row[index] * column[index]),
+                ..self.part(Cell::Value(input(index)))
+            })
+            .collect();
+        // The weight that the greatest product is made with.
+        if let Some(index) = greatest(row, &column).first() {
+            parts.push(self.part(Cell::Weight(WeightCell {
+                weight: matrix,
+                row: *index,
+                column: column_index,
+            })));
+        }
+        let added = bias.as_ref().and_then(|bias| bias.value);
+        parts.extend(bias);
+        Some(Formula {
+            rule,
+            numbers: Some(match added {
+                Some(bias) => format!("{} + {}", digits(dot as f32), in_sum(bias)),
+                None => format!("a sum of {} products", row.len()),
+            }),
+            result: Some((dot + f64::from(added.unwrap_or(0.0))) as f32),
+            parts,
+        })
+    }
+
+    /// A query times a key, scaled.
+    fn score(&self, layer: usize) -> Option<Formula> {
+        let CellId {
+            pos, head, index, ..
+        } = self.cell;
+        let d_head = self.numbers.config().d_head;
+        let vector = |site, pos| {
+            let hook = HookPoint::block(layer, site);
+            let row = self.numbers.row(hook, pos)?;
+            row.get(head * d_head..(head + 1) * d_head)
+        };
+        let (query, key) = (vector(BlockSite::Q, pos)?, vector(BlockSite::K, index)?);
+        let dot = dot(query, key);
+        let scale = self.numbers.config().attn_scale(layer);
+        let mut parts = Vec::new();
+        // Each is two cells.
+        for dim in greatest(query, key).into_iter().take(N_SHARES - 1) {
+            for (site, pos) in [(BlockSite::Q, pos), (BlockSite::K, index)] {
+                let cell = Cell::Value(CellId {
+                    hook: HookPoint::block(layer, site),
+                    pos,
+                    head,
+                    index: dim,
+                });
+                parts.push(Part {
+                    share: Some((f64::from(query[dim] * key[dim]) * scale) as f32),
+                    ..self.part(cell)
+                });
+            }
+        }
+        Some(Formula {
+            rule: "q · k × scale".to_owned(),
+            numbers: Some(format!("{} × {}", digits(dot as f32), exact(scale as f32))),
+            result: Some((dot * scale) as f32),
+            parts,
+        })
+    }
+
+    /// A score's share of all scores of its query.
+    fn softmax(&self) -> Option<Formula> {
+        let hook = self.hooks().next()?;
+        let scores = self
+            .numbers
+            .attention_row(hook, self.cell.head, self.cell.pos)?;
+        let score = *scores.get(self.cell.index)?;
+        let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = scores
+            .iter()
+            .map(|score| f64::from(score - max).exp())
+            .sum();
+        Some(Formula {
+            rule: "exp(score − max) / sum over keys".to_owned(),
+            numbers: Some(format!(
+                "exp({} − {}) / {}",
+                digits(score),
+                in_sum(max),
+                digits(sum as f32)
+            )),
+            result: Some((f64::from(score - max).exp() / sum) as f32),
+            parts: vec![self.part(Cell::Value(CellId { hook, ..self.cell }))],
+        })
+    }
+
+    /// The values of every key, weighted by the pattern.
+    fn mixture(&self) -> Option<Formula> {
+        let CellId {
+            pos, head, index, ..
+        } = self.cell;
+        let mut hooks = self.hooks();
+        let (pattern, value) = (hooks.next()?, hooks.next()?);
+        let weights = self.numbers.attention_row(pattern, head, pos)?;
+        let cell_of = |key: usize| CellId {
+            hook: value,
+            pos: key,
+            head,
+            index,
+        };
+        let values: Vec<f32> = (0..=pos)
+            .map(|key| self.numbers.value(cell_of(key)))
+            .collect::<Option<_>>()?;
+        let order = greatest(weights, &values);
+        let key = *order.first()?;
+        let token = self.numbers.token_text(key);
+        let token = token.map_or_else(String::new, |token| format!(" “{token}”"));
+        let parts = order.into_iter().take(N_SHARES - 1).flat_map(|key| {
+            let share = Some(weights[key] * values[key]);
+            let attention = CellId {
+                hook: pattern,
+                index: key,
+                ..self.cell
+            };
+            [attention, cell_of(key)].map(|cell| Part {
+                share,
+                ..self.part(Cell::Value(cell))
+            })
+        });
+        Some(Formula {
+            rule: "pattern · v over keys".to_owned(),
+            numbers: Some(format!(
+                "{} keys; the most from {key}{token}: {} × {}",
+                weights.len(),
+                digits(weights[key]),
+                in_sum(values[key])
+            )),
+            result: Some(dot(weights, &values) as f32),
+            parts: parts.collect(),
+        })
+    }
+
+    fn activation(&self) -> Option<Formula> {
+        let hook = self.hooks().next()?;
+        let pre = self.part(Cell::Value(CellId { hook, ..self.cell }));
+        let x = pre.value?;
+        let (name, y) = match self.numbers.config().act_fn {
+            ActFn::GeluNew => ("gelu_new", gelu_new(f64::from(x))),
+            ActFn::Gelu => ("gelu", gelu(f64::from(x))),
+        };
+        Some(Formula {
+            rule: format!("{name}(pre)"),
+            numbers: Some(format!("{name}({})", exact(x))),
+            result: Some(y as f32),
+            parts: vec![pre],
+        })
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+        .sum()
+}
+
+/// The places of the products of `a` and `b` that are greatest in magnitude, the greatest first.
+fn greatest(a: &[f32], b: &[f32]) -> Vec<usize> {
+    let magnitude = |index: &usize| (a[*index] * b[*index]).abs();
+    let mut order: Vec<usize> = (0..a.len().min(b.len())).collect();
+    let descending = |a: &usize, b: &usize| magnitude(b).total_cmp(&magnitude(a)).then(a.cmp(b));
+    if order.len() > N_SHARES {
+        order.select_nth_unstable_by(N_SHARES - 1, descending);
+        order.truncate(N_SHARES);
+    }
+    order.sort_unstable_by(descending);
+    order
+}
+
+/// Hendrycks & Gimpel 2016, section 2, the tanh approximation.
+fn gelu_new(x: f64) -> f64 {
+    let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+    0.5 * x * (1.0 + inner.tanh())
+}
+
+/// `x * Phi(x)`.
+fn gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2))
+}
+
+/// The error function, by its series whose terms are all of one sign (Abramowitz and Stegun, 7.1.6).
+fn erf(x: f64) -> f64 {
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let mut term = x;
+    let mut sum = x;
+    for n in 1..200 {
+        term *= 2.0 * x * x / f64::from(2 * n + 1);
+        sum += term;
+        if term.abs() < 1e-17 * sum.abs() {
+            break;
+        }
+    }
+    2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp() * sum
+}
+
+/// Five digits, for a number within a formula or a table.
+pub fn digits(value: f32) -> String {
+    let magnitude = value.abs();
+    if value == 0.0 || !value.is_finite() {
+        return exact(value);
+    }
+    if !(1e-4..1e6).contains(&magnitude) {
+        return format!("{value:.4e}");
+    }
+    let after = (4 - magnitude.log10().floor() as i32).clamp(0, 8) as usize;
+    format!("{value:.after$}")
+}
+
+/// The same in brackets where a sign before it would be read as part of the formula.
+fn in_sum(value: f32) -> String {
+    if value.is_sign_negative() {
+        format!("({})", digits(value))
+    } else {
+        digits(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_function_has_its_tabled_values() {
+        // Abramowitz and Stegun, table 7.1.
+        for (x, expected) in [
+            (0.0, 0.0),
+            (0.5, 0.520_499_877_8),
+            (1.0, 0.842_700_792_9),
+            (-2.0, -0.995_322_265_0),
+            (7.0, 1.0),
+        ] {
+            assert!((erf(x) - expected).abs() < 1e-9, "{x}");
+        }
+    }
+
+    #[test]
+    fn numbers_in_formulas_have_five_digits_and_brackets_round_a_minus() {
+        let texts = [0.0, 1.0, 123.456_78, -0.001_234_567, 3.2e-7, f32::NAN].map(in_sum);
+
+        assert_eq!(
+            texts,
+            [
+                "0.0",
+                "1.0000",
+                "123.46",
+                "(-0.0012346)",
+                "3.2000e-7",
+                "NaN"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_greatest_products_come_first() {
+        let a = [1.0, -5.0, 2.0, 0.5, 0.1, 3.0];
+        let b = [1.0; 6];
+
+        assert_eq!(greatest(&a, &b), [1, 5, 2, 0]);
+        assert_eq!(greatest(&a[..2], &b), [1, 0]);
+    }
+}
