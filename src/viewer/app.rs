@@ -12,6 +12,8 @@ use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::error_handler::{ErrorType, RenderError, RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
+use bevy::render::render_resource::PollType;
+use bevy::render::renderer::RenderDevice;
 use bevy::render::settings::WgpuSettings;
 use bevy::window::{ExitCondition, WindowPlugin};
 use bevy::winit::WinitPlugin;
@@ -200,11 +202,25 @@ impl DrawFailure {
     }
 }
 
+/// The device made an error that may come of its loss.
+#[derive(Resource)]
+struct HasErred;
+
 /// Ends the program where the device fails: what it held is gone.
 fn stop_drawing(error: &RenderError, world: &mut World, _: &mut World) -> RenderErrorPolicy {
     // wgpu tells a chain of causes, the root last.
     let mut lines = error.description.lines().map(str::trim);
     let what = lines.rfind(|line| !line.is_empty()).unwrap_or_default();
+    // A lost device first makes other errors: once it has been asked, it says that it is lost.
+    let is_first = !world.contains_resource::<HasErred>();
+    if is_first && matches!(error.ty, ErrorType::Validation | ErrorType::Internal) {
+        world.insert_resource(HasErred);
+        if let Some(device) = world.get_resource::<RenderDevice>() {
+            // Whatever it says comes again as an error.
+            drop(device.poll(PollType::Poll));
+        }
+        return RenderErrorPolicy::Ignore;
+    }
     let failure = match error.ty {
         ErrorType::DeviceLost => ViewerError::DeviceLost(what.to_owned()),
         ErrorType::OutOfMemory => ViewerError::DeviceMemory,
