@@ -22,6 +22,7 @@ use llmscope::model::Model;
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, Picture, save_png};
 use llmscope::viewer::viewpoint::{Pose, Screen, Viewpoint};
+use llmscope::weight::{WeightPoint, WeightSite};
 
 const PROMPT: [u32; 6] = [5, 60, 7, 80, 9, 100];
 const WIDTH: u32 = 112;
@@ -63,6 +64,10 @@ enum Camera {
     OverPatterns(usize),
     /// The beginning of the lanes, low and along them.
     Entrance,
+    /// A weight of the second layer.
+    Weights(WeightSite),
+    /// The bars of the most probable next tokens.
+    Exit,
 }
 
 const fn view(name: &'static str, camera: Camera) -> View {
@@ -97,6 +102,12 @@ fn views() -> Vec<View> {
             Camera::Whole(HookPoint::block(1, BlockSite::Pattern)),
         ),
         view("arcs", Camera::OverPatterns(1)),
+        view(
+            "scores",
+            Camera::Whole(HookPoint::block(1, BlockSite::AttnScores)),
+        ),
+        view("weights", Camera::Weights(WeightSite::Query)),
+        view("exit", Camera::Exit),
     ]
 }
 
@@ -123,6 +134,20 @@ impl Camera {
                     ..Pose::before(rect, screen)
                 }
             }
+            Self::Weights(site) => {
+                let weight = WeightPoint::block(1, *site);
+                Pose::before(layout.fields_of(weight).next().unwrap().rect, screen)
+            }
+            Self::Exit => {
+                let skyline = layout.skyline.as_ref().unwrap();
+                let rect = skyline
+                    .bar(0, 0)
+                    .union(&skyline.bar(2, skyline.n_ranks - 1));
+                Pose {
+                    pitch: 0.35,
+                    ..Pose::before(rect, screen)
+                }
+            }
             Self::Entrance => Pose {
                 focus: glam::Vec3::new(0.5 * layout.width(), 0.0, -0.5 * layout.tile_size.x),
                 yaw: -0.6,
@@ -143,7 +168,7 @@ fn updates(model: &Model) -> Vec<EngineUpdate> {
             name: "gpt2".to_owned(),
             config: model.config().clone(),
             vocab: model.vocab().clone(),
-            weights: None,
+            weights: model.weights().cloned(),
         }),
         EngineUpdate::PassStarted {
             first_pos: 0,

@@ -95,8 +95,20 @@ fn with_labels(layout: &ModelLayout) -> GroundRect {
     .union(&layout.ground)
 }
 
-/// Turns that an overview may have; the one that brings the whole nearest is taken.
-const OVERVIEW_YAWS: [f32; 5] = [0.5, 0.3, 0.7, 0.15, 0.9];
+/// The area of a picture that a ground covers, by the places of its corners: near left and right, far
+/// left and right.
+fn area(places: &[Vec2]) -> f32 {
+    match places {
+        [near_left, near_right, far_left, far_right] => {
+            let diagonal = *far_right - *near_left;
+            0.5 * diagonal.perp_dot(*far_left - *near_right).abs()
+        }
+        _ => 0.0,
+    }
+}
+
+/// Turns that an overview may have; the one that shows most of the ground is taken.
+const OVERVIEW_YAWS: [f32; 6] = [0.5, 0.3, 0.7, 0.15, 0.9, 1.1];
 /// Lanes of a layer that are shown close up, at most.
 const LAYER_LANES: usize = 14;
 
@@ -153,13 +165,19 @@ impl Viewpoint {
                     };
                     pose.fitting(&corners(bounds, 0.0), screen, 0.9)
                 };
-                // The first unless another is clearly nearer.
+                // The first unless another shows clearly more of the ground.
+                let shown = |pose: &Pose| {
+                    let place = |corner| pose.project(corner, screen.aspect);
+                    let places: Option<Vec<Vec2>> =
+                        corners(bounds, 0.0).into_iter().map(place).collect();
+                    places.map_or(0.0, |places| area(&places))
+                };
                 let first = turned(OVERVIEW_YAWS[0]);
                 OVERVIEW_YAWS[1..]
                     .iter()
                     .map(|yaw| turned(*yaw))
                     .fold(first, |best, pose| {
-                        if pose.radius < 0.93 * best.radius {
+                        if shown(&pose) > 1.1 * shown(&best) {
                             pose
                         } else {
                             best
