@@ -15,24 +15,27 @@ pub fn top_candidates(logits: &[f32], n: usize) -> Vec<Candidate> {
     let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits
         .iter()
-        .map(|logit| f64::from(logit - greatest).exp())
+        .map(|logit| f64::from((logit - greatest).exp()))
         .sum();
     if !sum.is_finite() || !greatest.is_finite() {
         return Vec::new();
     }
-    let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-    let by_logit = |a: &u32, b: &u32| {
-        logits[*b as usize]
-            .total_cmp(&logits[*a as usize])
-            .then(a.cmp(b))
-    };
-    if n < order.len() && n > 0 {
-        order.select_nth_unstable_by(n - 1, by_logit);
+    // The best so far, best first: few of many ever get in.
+    let mut best: Vec<u32> = Vec::with_capacity(n + 1);
+    for (token, logit) in logits.iter().enumerate() {
+        let is_full = best.len() == n;
+        if is_full
+            && best
+                .last()
+                .is_none_or(|last| *logit <= logits[*last as usize])
+        {
+            continue;
+        }
+        let place = best.partition_point(|other| logits[*other as usize] >= *logit);
+        best.insert(place, token as u32);
+        best.truncate(n);
     }
-    order.truncate(n);
-    order.sort_unstable_by(by_logit);
-    order
-        .into_iter()
+    best.into_iter()
         .map(|token| Candidate {
             token,
             probability: (f64::from(logits[token as usize] - greatest).exp() / sum) as f32,

@@ -23,7 +23,7 @@ pub use upload::UploadMeter;
 use super::scene::SceneLimits;
 
 /// Draws [`DrawList`](crate::viewer::scene::DrawList) and the
-/// [`ValueBuffer`](crate::viewer::scene::ValueBuffer) in every 3D camera.
+/// [`ValuePool`](crate::viewer::scene::ValuePool) in every 3D camera.
 pub struct MaterialPlugin;
 
 impl Plugin for MaterialPlugin {

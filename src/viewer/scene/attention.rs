@@ -208,16 +208,20 @@ impl AttentionOverview {
             let edge = self.grid >> level;
             let below = [0, 1].map(|down| self.index(level - 1, 2 * row + down, square, 0));
             let here = self.index(level, row, square, 0);
-            for column in 0..edge {
-                let (mut max, mut sum) = (0.0f32, 0.0);
-                for start in below {
-                    for from in start + 2 * column..start + 2 * column + 2 {
-                        max = max.max(magnitude(self.max[from]));
-                        sum += self.sum[from];
-                    }
-                }
-                self.max[here + column] = max;
-                self.sum[here + column] = sum;
+            let start = self.starts[level];
+            let (finer, coarser) = self.max.split_at_mut(start);
+            let rows = below.map(|from| finer[from..from + 2 * edge].as_chunks::<2>().0);
+            let cells = &mut coarser[here - start..here - start + edge];
+            for ((cell, near), far) in cells.iter_mut().zip(rows[0]).zip(rows[1]) {
+                let (a, b) = (magnitude(near[0]), magnitude(near[1]));
+                let (c, d) = (magnitude(far[0]), magnitude(far[1]));
+                *cell = a.max(b).max(c.max(d));
+            }
+            let (finer, coarser) = self.sum.split_at_mut(start);
+            let rows = below.map(|from| finer[from..from + 2 * edge].as_chunks::<2>().0);
+            let cells = &mut coarser[here - start..here - start + edge];
+            for ((cell, near), far) in cells.iter_mut().zip(rows[0]).zip(rows[1]) {
+                *cell = near[0] + near[1] + far[0] + far[1];
             }
             level += 1;
         }

@@ -29,7 +29,6 @@ use super::scene::{DrawList, Predictions, SceneLayout, SceneSettings, ValueTable
 use super::slots::{SlotNews, SlotWish, Slots};
 use super::tour::{ActiveTour, Run, TourWish};
 use super::viewpoint::{CameraSettings, Screen};
-use crate::analysis::Candidate;
 use crate::model::SamplerSettings;
 
 /// Draws panels and labels, and turns keys and clicks into messages.
@@ -101,9 +100,6 @@ pub(super) struct UiState {
     status: String,
     /// How far loading has come, 0 to 1.
     loading: Option<f32>,
-    /// The most probable next tokens after the playhead's token.
-    candidates: Vec<Candidate>,
-    candidates_of: Option<(usize, usize)>,
     shown_theme: Option<crate::color::Theme>,
     has_prompt: bool,
     fonts: Fonts,
@@ -139,7 +135,6 @@ fn note_events(
             TraceEvent::PassStarted { n_pos, .. } => {
                 state.n_passes += 1;
                 state.failure = None;
-                state.candidates_of = None;
                 state.status = match n_pos {
                     1 => "Computing a token".to_owned(),
                     n => format!("Computing {n} tokens"),
@@ -245,15 +240,10 @@ fn draw_ui(
         state.has_prompt = true;
         state.panels.prompt.text.clone_from(&ui_settings.prompt);
     }
-    view::refresh_candidates(
-        &trace,
-        playhead.lane,
-        &mut state.candidates,
-        &mut state.candidates_of,
-    );
+    let candidates = predictions.at(playhead.lane).unwrap_or_default();
     state.fonts.note(&state.panels.prompt.text);
     if let Some(model) = trace.model() {
-        for candidate in &state.candidates {
+        for candidate in candidates {
             state.fonts.note(&model.vocab.label(candidate.token));
         }
     }
@@ -268,7 +258,7 @@ fn draw_ui(
         token_text: &token_text,
         model: trace.model(),
         tokens: &trace.tokens(),
-        candidates: &state.candidates,
+        candidates,
         playhead: *playhead,
         playback: *playback,
         n_orders: super::playback::n_orders(&trace),

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::{Candidate, top_candidates};
+use crate::analysis::Candidate;
 use crate::color::{Colormap, RangeMode, Theme};
 use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, Kind, ModelLayout};
-use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
@@ -18,9 +17,6 @@ use crate::viewer::slots::Slots;
 use crate::viewer::tour::Run;
 
 use super::labels::CellLook;
-
-/// How many next tokens are listed.
-const N_CANDIDATES: usize = 5;
 
 /// What the panels show.
 pub struct UiView<'a> {
@@ -104,26 +100,6 @@ pub(super) fn pause_text(reason: PauseReason) -> &'static str {
         PauseReason::EndOfText => "The model ended the text",
         PauseReason::ContextFull => "The context is full: the model can read no more tokens",
     }
-}
-
-/// Recomputes what may follow the token at `lane`, if that is not what is there.
-pub(super) fn refresh_candidates(
-    trace: &ActiveTrace,
-    lane: usize,
-    candidates: &mut Vec<Candidate>,
-    candidates_of: &mut Option<(usize, usize)>,
-) {
-    let n_recorded = trace.trace().map_or(0, crate::trace::Trace::len);
-    if *candidates_of == Some((lane, n_recorded)) {
-        return;
-    }
-    *candidates_of = Some((lane, n_recorded));
-    *candidates = trace
-        .trace()
-        .and_then(|recorded| recorded.token(lane))
-        .and_then(|token: TokenTrace<'_>| token.row(HookPoint::Logits))
-        .map(|logits| top_candidates(logits, N_CANDIDATES))
-        .unwrap_or_default();
 }
 
 /// What the colours mean, with the ranges in use.
