@@ -100,6 +100,8 @@ pub(super) struct UiState {
     status: String,
     /// How far loading has come, 0 to 1.
     loading: Option<f32>,
+    /// What the colours mean.
+    legend: Vec<view::LegendRow>,
     shown_theme: Option<crate::color::Theme>,
     has_prompt: bool,
     fonts: Fonts,
@@ -240,6 +242,9 @@ fn draw_ui(
         state.has_prompt = true;
         state.panels.prompt.text.clone_from(&ui_settings.prompt);
     }
+    if layout.is_changed() || values.is_changed() || scene_settings.is_changed() {
+        state.legend = view::legend(layout.as_ref().as_ref(), &values, &scene_settings);
+    }
     let candidates = predictions.at(playhead.lane).unwrap_or_default();
     state.fonts.note(&state.panels.prompt.text);
     if let Some(model) = trace.model() {
@@ -277,7 +282,7 @@ fn draw_ui(
         range_mode: scene_settings.range_mode,
         hidden: &scene_settings.hidden,
         n_not_finite: values.n_not_finite(),
-        legend: view::legend(layout.as_ref().as_ref(), &values, &scene_settings),
+        legend: &state.legend,
         slots: &camera_view.slots,
         has_reduced_motion: camera_view.settings.has_reduced_motion,
         tour: camera_view.tour.run(),

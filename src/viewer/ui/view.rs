@@ -65,7 +65,7 @@ pub struct UiView<'a> {
     /// Values that are NaN or infinite.
     pub n_not_finite: usize,
     /// What the colours mean.
-    pub legend: Vec<LegendRow>,
+    pub legend: &'a [LegendRow],
     /// The viewpoints under the digit keys.
     pub slots: &'a Slots,
     /// Whether the camera cuts instead of flying.

@@ -13,7 +13,7 @@ pub struct LegendPanel;
 impl LegendPanel {
     /// Draws the panel.
     pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>) {
-        for row in &view.legend {
+        for row in view.legend {
             ui.label(RichText::new(row.title).strong().size(12.5));
             gradient(ui, view, row);
             ui.label(
