@@ -18,7 +18,7 @@ use bevy_light::LightPlugin;
 use bevy_pbr::{MeshMaterial3d, PbrPlugin, StandardMaterial};
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::layout::{CellId, ModelLayout};
-use llmscope::viewer::viewpoint::{CameraSettings, FIELD_OF_VIEW, Pose};
+use llmscope::viewer::viewpoint::{FIELD_OF_VIEW, Pose};
 
 use crate::world::swayed;
 
@@ -31,7 +31,7 @@ pub struct Entities {
 
 impl Entities {
     /// Cubes where `layout` has the neurons of the first token, seen from `pose`.
-    pub fn new(layout: &ModelLayout, pose: Pose, size: (u32, u32)) -> Self {
+    pub fn new(layout: &ModelLayout, pose: Pose, size: (u32, u32), samples: u32) -> Self {
         let mut app = App::new();
         app.add_plugins(
             DefaultPlugins
@@ -58,7 +58,7 @@ impl Entities {
         world.spawn((
             Camera3d::default(),
             RenderTarget::Image(target.into()),
-            Msaa::from_samples(CameraSettings::default().msaa_samples),
+            Msaa::from_samples(samples),
             Tonemapping::None,
             DebandDither::Disabled,
             Projection::Perspective(PerspectiveProjection {

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, ensure};
 use llmscope::layout::ModelLayout;
 use llmscope::viewer::app::ViewerOptions;
 use llmscope::viewer::capture::FrameTimes;
+use llmscope::viewer::viewpoint::CameraSettings;
 use serde_json::{Map, Value};
 
 use entities::Entities;
@@ -38,7 +39,7 @@ const BUDGETS: [(&str, &str, f64); 6] = [
     ("whole_gpt2_768x688_ms", "at most", 66.0),
     ("whole_gpt2_xl_768x688_ms", "at most", 75.0),
     ("start_to_first_frame_ms", "at most", 1400.0),
-    ("step_main_thread_ms", "at most", 4.0),
+    ("step_work_ms", "at most", 4.0),
 ];
 
 /// The figures by name.
@@ -143,27 +144,32 @@ fn overviews(figures: &mut Figures, effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// The world of a large model against its neurons as one entity each.
+/// The world of a large model against its neurons as one entity each: with as many samples a pixel
+/// as a flight has on the processor, and as a picture has.
 fn entities(figures: &mut Figures, effort: Effort) -> Result<()> {
-    let mut world = World::new("gpt2-xl", N_POS, &without_panels(), SIZE)?;
-    world.look_from_start();
-    let layout: ModelLayout = world.layout();
-    let pose = world.pose().context("the camera stands somewhere")?;
-    let mut entities = Entities::new(&layout, pose, SIZE);
-    for _ in 0..3 {
-        entities.frame()?; // The first frames upload and compile.
-        world.frame()?;
+    for (samples, suffix) in [(1, ""), (4, "_4_samples")] {
+        let mut world = World::new("gpt2-xl", N_POS, &without_panels(), SIZE)?;
+        let mut settings = world.offscreen.world().resource_mut::<CameraSettings>();
+        settings.msaa_samples = samples;
+        world.look_from_start();
+        let layout: ModelLayout = world.layout();
+        let pose = world.pose().context("the camera stands somewhere")?;
+        let mut entities = Entities::new(&layout, pose, SIZE, samples);
+        for _ in 0..3 {
+            entities.frame()?; // The first frames upload and compile.
+            world.frame()?;
+        }
+        let (mut instanced, mut single) = (Vec::new(), Vec::new());
+        for _ in 0..effort.entity_frames {
+            instanced.push(world.frame()?.total());
+            single.push(entities.frame()?);
+        }
+        let (instanced, single) = (median(instanced), median(single));
+        figures.note("entities_visible", entities.n_visible() as f64);
+        figures.note(&format!("xl_instanced{suffix}_ms"), instanced);
+        figures.note(&format!("xl_entities{suffix}_ms"), single);
+        figures.note(&format!("entities_ratio{suffix}"), single / instanced);
     }
-    let (mut instanced, mut single) = (Vec::new(), Vec::new());
-    for _ in 0..effort.entity_frames {
-        instanced.push(world.frame()?.total());
-        single.push(entities.frame()?);
-    }
-    let (instanced, single) = (median(instanced), median(single));
-    figures.note("entities_visible", entities.n_visible() as f64);
-    figures.note("xl_instanced_ms", instanced);
-    figures.note("xl_entities_ms", single);
-    figures.note("entities_ratio", single / instanced);
     Ok(())
 }
 
@@ -207,6 +213,9 @@ fn steps_after(n_pos: usize, figures: &mut Figures, effort: Effort) -> Result<()
     figures.note("step_extract_ms", median(step.iter().map(|t| t.extract)));
     figures.note("step_frame_ms", median(step.iter().map(FrameTimes::total)));
     figures.note("idle_main_thread_ms", median(idle.iter().map(|t| t.main)));
+    // What the token adds to what a frame does anyway.
+    let work = median(step.iter().map(|t| t.main)) - median(idle.iter().map(|t| t.main));
+    figures.note("step_work_ms", work);
     uploaded.sort_unstable();
     let changed = world.token_bytes(n_pos + effort.steps / 2);
     figures.note("step_changed_bytes", changed as f64);

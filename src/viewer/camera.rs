@@ -4,6 +4,7 @@ mod flight;
 #[cfg(any(test, feature = "gamepad"))]
 mod gamepad;
 mod guard;
+mod samples;
 
 use std::time::Duration;
 
@@ -58,7 +59,8 @@ impl Plugin for CameraPlugin {
             )
             .add_systems(
                 PostUpdate,
-                stay_above_ground
+                (stay_above_ground, samples::choose_samples)
+                    .chain()
                     .after(PanOrbitCameraSystemSet)
                     .before(TransformSystems::Propagate),
             );
