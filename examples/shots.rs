@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use llmscope::color::Theme;
+use llmscope::color::{Scaling, Theme};
 use llmscope::config::ModelConfig;
 use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
 use llmscope::hook::{BlockSite, HookPoint};
@@ -196,6 +196,10 @@ fn demo_shots() -> Vec<Shot> {
             .into();
         },
         ..shot("hidden-kinds", overview)
+    });
+    shots.push(Shot {
+        settings: |settings| settings.ranges.scaling = Scaling::SymLog,
+        ..shot("log-range", |l, s| Viewpoint::Layer.pose(l, s))
     });
     for theme in [Theme::Dark, Theme::Light] {
         let suffix = if theme == Theme::Light { "-light" } else { "" };

@@ -1,7 +1,7 @@
 // Near cells: an instanced box each, rising by magnitude. The instance index names the tile (high 16
 // bits) and the cell (low 16 bits); everything else is read from buffers.
 #import llmscope::common::{
-    blocks, exact_at, fields, lit, pool, risen, signed_color, tiles, view, weight_color, with_fog,
+    blocks, exact_at, fields, lit, pool, risen, scaled, signed_color, tiles, view, weight_color, with_fog,
     world, FIELD_PATTERN, FIELD_WEIGHT, NOT_FINITE,
 }
 
@@ -48,7 +48,7 @@ fn rise_of(value: f32, scale: f32) -> f32 {
     if value >= NOT_FINITE {
         return 0.5;
     }
-    let magnitude = min(abs(value) * scale, 9.0);
+    let magnitude = min(scaled(abs(value) * scale), 9.0);
     return select(magnitude, 1.0 + 1.5 * log(max(magnitude, 1.0)), magnitude > 1.0);
 }
 

@@ -37,6 +37,11 @@ struct World {
     attention_block: u32,
     // What attention comes down to: 0 the greatest magnitude, 1 the mean.
     reduction: u32,
+    // How values lie within their range: 0 evenly, 1 by the logarithm of their magnitude.
+    scaling: u32,
+    unused_a: u32,
+    unused_b: u32,
+    unused_c: u32,
 }
 
 struct Block {
@@ -125,11 +130,19 @@ fn lut(row: i32, place: f32) -> vec3<f32> {
     return mix(a, b, scaled - f32(low));
 }
 
+// The place of a value, both in ranges: `Scaling::place` of src/color/range.rs.
+fn scaled(share: f32) -> f32 {
+    if world.scaling == 1u {
+        return sign(share) * log(1.0 + 99.0 * abs(share)) / log(100.0);
+    }
+    return share;
+}
+
 fn signed_color(value: f32, scale: f32) -> vec3<f32> {
     if value >= NOT_FINITE {
         return world.not_finite.rgb;
     }
-    return lut(DIVERGING, 0.5 + 0.5 * value * scale);
+    return lut(DIVERGING, 0.5 + 0.5 * scaled(value * scale));
 }
 
 fn weight_color(weight: f32) -> vec3<f32> {

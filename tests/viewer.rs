@@ -255,9 +255,9 @@ fn a_cells_pixel_has_the_colour_of_its_value_and_the_future_has_none() {
     let picture = offscreen.picture().unwrap();
 
     let world = offscreen.world();
-    let mode = world.resource::<SceneSettings>().range_mode;
+    let ranges = world.resource::<SceneSettings>().ranges;
     let values = world.resource::<ValueTable>();
-    let range = tensor_ranges(&shown_hooks(&layout), values, mode)[&hook].range;
+    let range = tensor_ranges(&shown_hooks(&layout), values, ranges)[&hook].range;
     let trace = world.resource::<ActiveTrace>().trace().unwrap();
     let row = trace.token(pos).unwrap().row(hook).unwrap();
     let mut n_seen = 0;

@@ -8,7 +8,7 @@ mod colormap;
 mod range;
 
 pub use colormap::{Colormap, LUT_SIZE, Rgb};
-pub use range::{RangeMode, TileStats, ValueRange};
+pub use range::{RangeEnd, RangeMode, RangeSettings, Scaling, TileStats, ValueRange};
 
 /// The look of the whole: what lies under and around the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

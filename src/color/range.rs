@@ -10,8 +10,55 @@ pub enum RangeMode {
     /// The tokens of one tensor of one layer.
     #[default]
     PerTensor,
+    /// The tensors of one layer.
+    PerLayer,
     /// The tensors of one name in all layers.
     PerName,
+    /// All tensors.
+    WholeModel,
+}
+
+/// Where a range ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RangeEnd {
+    /// At the magnitude that 99 % of each token's values keep within.
+    #[default]
+    Quantile,
+    /// At the greatest magnitude.
+    Max,
+}
+
+/// How values lie within their range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Scaling {
+    /// Evenly.
+    #[default]
+    Linear,
+    /// By the logarithm of their magnitude, evenly around zero, so that small ones are told apart:
+    /// `sign(x) ln(1 + 99 |x|) / ln(100)` with `x` in ranges (Webber 2013, "A bi-symmetric log
+    /// transformation for wide-range data").
+    SymLog,
+}
+
+/// Which values share a range, where it ends, and how values lie within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RangeSettings {
+    /// Which values share it.
+    pub mode: RangeMode,
+    /// Where it ends.
+    pub end: RangeEnd,
+    /// How values lie within it.
+    pub scaling: Scaling,
+}
+
+impl Scaling {
+    /// The place of a value, both in ranges: -1 to 1 within the range, and farther beyond it.
+    pub fn place(self, share: f32) -> f32 {
+        match self {
+            Self::Linear => share,
+            Self::SymLog => (99.0 * share.abs()).ln_1p() / 100f32.ln() * share.signum(),
+        }
+    }
 }
 
 /// The range of a signed or non-negative tensor: colours span `-limit..=limit` or `0..=limit`.
@@ -231,6 +278,24 @@ mod tests {
         assert_eq!(stats.max_abs, 4.0);
         assert!((stats.rms - 12.5f32.sqrt()).abs() < 1e-6);
         assert_eq!(stats.n_not_finite, 2);
+    }
+
+    #[test]
+    fn both_scalings_keep_zero_and_the_ends_and_turn_nowhere() {
+        for scaling in [Scaling::Linear, Scaling::SymLog] {
+            let places: Vec<f32> = (-20..=20)
+                .map(|step| scaling.place(step as f32 / 10.0))
+                .collect();
+
+            assert!(places.is_sorted(), "{places:?}");
+            assert_eq!(scaling.place(0.0), 0.0);
+            assert!((scaling.place(1.0) - 1.0).abs() < 1e-6);
+            assert!((scaling.place(-1.0) + 1.0).abs() < 1e-6);
+        }
+        assert!(
+            Scaling::SymLog.place(0.01) > 0.1,
+            "small ones are told apart"
+        );
     }
 
     #[test]

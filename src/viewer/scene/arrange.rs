@@ -6,10 +6,10 @@ use bevy::prelude::*;
 
 use super::attention::Reduction;
 use super::gpu::{Block, FIELD_PATTERN, FIELD_SCORES, FIELD_WEIGHT, FLAG_STREAM, Field};
-use super::values::{TensorStats, ValueTable};
+use super::values::ValueTable;
 use super::weights::WeightStore;
 use super::{DrawList, SceneLayout, SceneSettings};
-use crate::color::{NOT_FINITE, RangeMode, Rgb, ValueRange};
+use crate::color::{NOT_FINITE, RangeEnd, RangeMode, RangeSettings, Rgb, Scaling, ValueRange};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::ModelLayout;
 use crate::viewer::playback::Playhead;
@@ -29,11 +29,11 @@ pub struct TensorRange {
 /// The ranges in use, by hook point.
 ///
 /// Far tiles are compared along the flight, so tensors of one name share the end of their map
-/// whatever the mode.
+/// whatever the settings.
 pub fn tensor_ranges(
     hooks: &[HookPoint],
     values: &ValueTable,
-    mode: RangeMode,
+    settings: RangeSettings,
 ) -> BTreeMap<HookPoint, TensorRange> {
     let kind = |hook: HookPoint| match hook {
         // The stream is one thing, in three places of each layer.
@@ -44,24 +44,39 @@ pub fn tensor_ranges(
         HookPoint::Block { site, .. } => HookPoint::block(0, site),
         other => other,
     };
-    let stats = |hook: HookPoint| values.stats(hook).copied().unwrap_or_default();
-    let mut by_kind: BTreeMap<HookPoint, TensorStats> = BTreeMap::new();
+    // Tensors that share a range have one of these in common.
+    let sharers = |hook: HookPoint| match settings.mode {
+        RangeMode::PerTensor => hook,
+        RangeMode::PerName => kind(hook),
+        RangeMode::PerLayer => match hook.layer() {
+            Some(layer) => HookPoint::block(layer, BlockSite::ResidPre),
+            None => hook,
+        },
+        RangeMode::WholeModel => HookPoint::Embed,
+    };
+    let mut limits: BTreeMap<HookPoint, f32> = BTreeMap::new();
+    let mut max_rms: BTreeMap<HookPoint, f32> = BTreeMap::new();
     for hook in hooks {
-        let of_kind = by_kind.entry(kind(*hook)).or_default();
-        let own = stats(*hook);
-        of_kind.range = of_kind.range.union(own.range);
-        of_kind.max_rms = of_kind.max_rms.max(own.max_rms);
+        let own = values.stats(*hook).copied().unwrap_or_default();
+        let end = match settings.end {
+            RangeEnd::Quantile => own.range.limit,
+            RangeEnd::Max => own.max_abs,
+        };
+        let limit = limits.entry(sharers(*hook)).or_default();
+        *limit = limit.max(end);
+        let rms = max_rms.entry(kind(*hook)).or_default();
+        *rms = rms.max(own.max_rms);
     }
     hooks
         .iter()
         .map(|hook| {
-            let of_kind = by_kind[&kind(*hook)];
-            let range = match mode {
-                RangeMode::PerTensor => stats(*hook).range,
-                RangeMode::PerName => of_kind.range,
+            let range = TensorRange {
+                range: ValueRange {
+                    limit: limits[&sharers(*hook)],
+                },
+                max_rms: max_rms[&kind(*hook)],
             };
-            let max_rms = of_kind.max_rms;
-            (*hook, TensorRange { range, max_rms })
+            (*hook, range)
         })
         .collect()
 }
@@ -87,7 +102,7 @@ pub(super) fn arrange_blocks(
     let Some(layout) = &layout.0 else {
         return;
     };
-    let ranges = tensor_ranges(&shown_hooks(layout), &values, settings.range_mode);
+    let ranges = tensor_ranges(&shown_hooks(layout), &values, settings.ranges);
     list.blocks = layout
         .blocks
         .iter()
@@ -114,7 +129,8 @@ pub(super) fn arrange_blocks(
         })
         .collect();
     list.fields = squares(layout, &values, &ranges);
-    list.fields.extend(weight_fields(layout, &weights));
+    list.fields
+        .extend(weight_fields(layout, &weights, settings.ranges.end));
     arrange_world(layout, &values, &settings, &mut list);
 }
 
@@ -152,7 +168,7 @@ fn squares(
     fields
 }
 
-fn weight_fields(layout: &ModelLayout, weights: &WeightStore) -> Vec<Field> {
+fn weight_fields(layout: &ModelLayout, weights: &WeightStore, end: RangeEnd) -> Vec<Field> {
     // Weights of one name share the end of their far map, so that layers compare.
     let mut max_rms: BTreeMap<&str, f32> = BTreeMap::new();
     let key = |field: &crate::layout::WeightField| (field.weight, field.columns.start);
@@ -177,7 +193,10 @@ fn weight_fields(layout: &ModelLayout, weights: &WeightStore) -> Vec<Field> {
                 n_rows: field.n_rows as u32,
                 n_cols: field.n_cols() as u32,
                 kind: FIELD_WEIGHT,
-                value_scale: overview.map_or(0.0, |overview| overview.range.scale()),
+                value_scale: overview.map_or(0.0, |overview| match end {
+                    RangeEnd::Quantile => overview.range.scale(),
+                    RangeEnd::Max => inverse(overview.stats.max_abs),
+                }),
                 far_scale: max_rms
                     .get(field.weight.title())
                     .map_or(0.0, |max| inverse(*max)),
@@ -223,6 +242,10 @@ fn arrange_world(
         Reduction::Max => 0,
         Reduction::Mean => 1,
     };
+    uniform.scaling = match settings.ranges.scaling {
+        Scaling::Linear => 0,
+        Scaling::SymLog => 1,
+    };
     uniform.height_unit = HEIGHT_SHARE * layout.tile_size.x;
     uniform.fog_distance = 1.6 * layout.bounds().size.length();
     uniform.fog_strength = 0.6;
@@ -245,4 +268,63 @@ pub(super) fn place_playhead(playhead: Res<Playhead>, mut list: ResMut<DrawList>
 fn linear(color: Rgb) -> [f32; 4] {
     let [r, g, b] = color;
     Color::srgb_u8(r, g, b).to_linear().to_f32_array()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ModelConfig;
+    use crate::trace::Activation;
+
+    /// A table with one tensor of each layer and the embedding, of the magnitudes 1, 2 and 4.
+    fn table() -> (Vec<HookPoint>, ValueTable) {
+        let config = ModelConfig {
+            n_layers: 2,
+            n_heads: 1,
+            d_head: 4,
+            d_model: 4,
+            ..ModelConfig::preset("gpt2").unwrap()
+        };
+        let hooks = vec![
+            HookPoint::Embed,
+            HookPoint::block(0, BlockSite::AttnOut),
+            HookPoint::block(1, BlockSite::AttnOut),
+            HookPoint::block(1, BlockSite::MlpOut),
+        ];
+        let mut table = ValueTable::default();
+        table.reset(&config, 1 << 20);
+        table.set_lanes(1);
+        for (hook, size) in hooks.iter().zip([8.0, 1.0, 2.0, 4.0]) {
+            table.write(*hook, 0, &Activation::new(vec![1, 4], vec![size; 4]));
+        }
+        (hooks, table)
+    }
+
+    #[test]
+    fn tensors_share_the_range_that_the_settings_say() {
+        let (hooks, table) = table();
+        let limits = |mode| -> Vec<f32> {
+            let settings = RangeSettings {
+                mode,
+                ..RangeSettings::default()
+            };
+            let ranges = tensor_ranges(&hooks, &table, settings);
+            hooks.iter().map(|hook| ranges[hook].range.limit).collect()
+        };
+
+        assert_eq!(limits(RangeMode::PerTensor), [8.0, 1.0, 2.0, 4.0]);
+        assert_eq!(limits(RangeMode::PerName), [8.0, 2.0, 2.0, 4.0]);
+        assert_eq!(limits(RangeMode::PerLayer), [8.0, 1.0, 4.0, 4.0]);
+        assert_eq!(limits(RangeMode::WholeModel), [8.0; 4]);
+    }
+
+    #[test]
+    fn far_tiles_of_one_name_are_compared_along_the_flight_whatever_the_settings() {
+        let (hooks, table) = table();
+
+        let ranges = tensor_ranges(&hooks, &table, RangeSettings::default());
+
+        assert_eq!(ranges[&hooks[1]].max_rms, 2.0);
+        assert_eq!(ranges[&hooks[2]].max_rms, 2.0);
+    }
 }

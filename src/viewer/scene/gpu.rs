@@ -60,6 +60,10 @@ pub struct WorldUniform {
     pub attention_block: u32,
     /// What attention comes down to: 0 the greatest magnitude, 1 the mean.
     pub reduction: u32,
+    /// How values lie within their range: 0 evenly, 1 by the logarithm of their magnitude.
+    pub scaling: u32,
+    /// Fills up to sixteen bytes.
+    pub unused: [u32; 3],
 }
 
 /// A tensor whose tiles lie in every lane.

@@ -6,6 +6,7 @@ use super::arrange::{TensorRange, shown_hooks, tensor_ranges};
 use super::eye::Eye;
 use super::values::ValueTable;
 use super::{DrawList, SceneSettings};
+use crate::color::Scaling;
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, ModelLayout};
 use crate::viewer::inference::ActiveTrace;
@@ -18,6 +19,7 @@ pub struct CellHeights<'a> {
     list: &'a DrawList,
     eye: &'a Eye,
     playhead: Playhead,
+    scaling: Scaling,
     ranges: BTreeMap<HookPoint, TensorRange>,
 }
 
@@ -38,7 +40,8 @@ impl<'a> CellHeights<'a> {
             list,
             eye,
             playhead,
-            ranges: tensor_ranges(&shown_hooks(layout), values, settings.range_mode),
+            scaling: settings.ranges.scaling,
+            ranges: tensor_ranges(&shown_hooks(layout), values, settings.ranges),
         }
     }
 
@@ -106,7 +109,7 @@ impl<'a> CellHeights<'a> {
         } else {
             let scale = self.ranges.get(&cell.hook)?.range.scale();
             rise(if value.is_finite() {
-                (value.abs() * scale).min(MAX_MAGNITUDE)
+                self.scaling.place(value.abs() * scale).min(MAX_MAGNITUDE)
             } else {
                 0.5
             })
@@ -130,10 +133,10 @@ impl<'a> CellHeights<'a> {
 /// Greatest height of attention within its range, in edges of its cell: many tokens have small cells.
 pub const SQUARE_HEIGHT: f32 = 8.0;
 /// Beyond this many ranges towers rise no more.
-const MAX_MAGNITUDE: f32 = 9.0;
+pub const MAX_MAGNITUDE: f32 = 9.0;
 
 /// Height of a magnitude, both in ranges: beyond the range towers go on rising, ever more slowly.
-fn rise(magnitude: f32) -> f32 {
+pub fn rise(magnitude: f32) -> f32 {
     if magnitude > 1.0 {
         1.0 + 1.5 * magnitude.ln()
     } else {

@@ -28,7 +28,7 @@ pub use gpu::{
     FIELD_WEIGHT, FLAG_STREAM, Field, Line, MAX_NEAR_CELLS, MAX_NEAR_TILES, NOT_FINITE, NearTile,
     Tile, WorldUniform,
 };
-pub use heights::{CellHeights, SQUARE_HEIGHT};
+pub use heights::{CellHeights, MAX_MAGNITUDE, SQUARE_HEIGHT, rise};
 pub use links::Highlight;
 pub use near::NearTiles;
 pub use pool::{PoolKey, Slot, Upload, ValuePool};
@@ -39,7 +39,7 @@ pub use weights::{FieldKey, FieldOverview, WeightStore, Window};
 
 use super::ViewerSystems;
 use super::inference::{ActiveTrace, TraceEvent};
-use crate::color::{RangeMode, Theme};
+use crate::color::{RangeSettings, Theme};
 use crate::layout::{Kind, ModelLayout};
 
 /// Keeps the entities, the [`ValueTable`], the [`ValuePool`] and the [`DrawList`] up to date with the
@@ -119,8 +119,8 @@ impl Default for SceneLimits {
 pub struct SceneSettings {
     /// Dark or light.
     pub theme: Theme,
-    /// Which values share a range.
-    pub range_mode: RangeMode,
+    /// Which values share a range, where it ends, and how values lie within it.
+    pub ranges: RangeSettings,
     /// Kinds left out; the map closes up behind them.
     pub hidden: BTreeSet<Kind>,
     /// Attention weights below this have no arc.
@@ -143,7 +143,7 @@ impl Default for SceneSettings {
     fn default() -> Self {
         Self {
             theme: Theme::default(),
-            range_mode: RangeMode::default(),
+            ranges: RangeSettings::default(),
             hidden: BTreeSet::new(),
             arc_threshold: 0.2,
             has_arcs: true,

@@ -6,7 +6,7 @@ use bevy::tasks::{AsyncComputeTaskPool, Task};
 use egui::{Pos2, Rect};
 
 use super::panels::tooltip::Hover;
-use crate::color::{Colormap, NOT_FINITE, RangeMode, Rgb};
+use crate::color::{Colormap, NOT_FINITE, RangeEnd, RangeMode, Rgb, ValueRange};
 use crate::layout::{Cell, ModelLayout};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::Playhead;
@@ -149,12 +149,12 @@ impl Shown<'_> {
                 return Some(Colormap::Sequential.color(theme, value));
             }
             Cell::Value(cell) => {
-                let mode = self.settings.range_mode;
-                let hooks = match mode {
+                let ranges = self.settings.ranges;
+                let hooks = match ranges.mode {
                     RangeMode::PerTensor => vec![cell.hook],
-                    RangeMode::PerName => shown_hooks(self.layout),
+                    _ => shown_hooks(self.layout),
                 };
-                tensor_ranges(&hooks, self.values, mode)
+                tensor_ranges(&hooks, self.values, ranges)
                     .get(&cell.hook)?
                     .range
             }
@@ -162,10 +162,17 @@ impl Shown<'_> {
                 let mut fields = self.layout.fields_of(cell.weight);
                 let field = fields.find(|field| field.place(cell).is_some())?;
                 let key = (field.weight, field.columns.start);
-                self.weights.overview(key)?.range
+                let overview = self.weights.overview(key)?;
+                match self.settings.ranges.end {
+                    RangeEnd::Quantile => overview.range,
+                    RangeEnd::Max => ValueRange {
+                        limit: overview.stats.max_abs,
+                    },
+                }
             }
         };
-        Some(Colormap::Diverging.color(theme, 0.5 + 0.5 * value * range.scale()))
+        let place = self.settings.ranges.scaling.place(value * range.scale());
+        Some(Colormap::Diverging.color(theme, 0.5 + 0.5 * place))
     }
 
     /// What the tile of a cell shows from afar, where the cell is too small to be seen.

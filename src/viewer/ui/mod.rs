@@ -11,6 +11,7 @@ pub mod panels;
 pub mod theme;
 mod tour_marks;
 mod view;
+mod wishes;
 
 use bevy::prelude::*;
 use bevy_egui::input::egui_wants_any_keyboard_input;
@@ -18,18 +19,18 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
 use fonts::Fonts;
 use labels::{Eye, LabelScene, Room};
-use panels::{Inspection, Intent, Panels};
+use panels::{Inspection, Panels};
 pub use view::UiView;
+use wishes::{Wishes, fulfil};
 
-use super::inference::{ActiveTrace, EngineWish, TraceEvent};
-use super::playback::{Playback, PlaybackWish, Playhead};
+use super::inference::{ActiveTrace, TraceEvent};
+use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
 use super::readout::ReadOut;
 use super::scene::{DrawList, Predictions, SceneLayout, SceneSettings, ValueTable};
-use super::slots::{SlotNews, SlotWish, Slots};
-use super::tour::{ActiveTour, Run, TourWish};
+use super::slots::{SlotNews, Slots};
+use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
-use crate::model::SamplerSettings;
 
 /// Draws panels and labels, and turns keys and clicks into messages.
 pub struct UiPlugin;
@@ -201,16 +202,6 @@ struct CameraView<'w> {
     tour: Res<'w, ActiveTour>,
 }
 
-/// Where wishes go.
-#[derive(bevy::ecs::system::SystemParam)]
-struct Wishes<'w> {
-    engine: MessageWriter<'w, EngineWish>,
-    playback: MessageWriter<'w, PlaybackWish>,
-    slots: MessageWriter<'w, SlotWish>,
-    tour: MessageWriter<'w, TourWish>,
-    selection: MessageWriter<'w, SelectionWish>,
-}
-
 fn draw_ui(
     mut contexts: EguiContexts,
     mut state: ResMut<UiState>,
@@ -279,7 +270,7 @@ fn draw_ui(
         arc_choice: &scene_settings.arc_choice,
         reduction: scene_settings.reduction,
         has_links: scene_settings.has_links,
-        range_mode: scene_settings.range_mode,
+        ranges: scene_settings.ranges,
         hidden: &scene_settings.hidden,
         n_not_finite: values.n_not_finite(),
         legend: &state.legend,
@@ -432,77 +423,5 @@ fn free_screen(whole: egui::Rect, free: egui::Rect) -> Screen {
         aspect,
         low: place(free.left_bottom()),
         high: place(free.right_top()),
-    }
-}
-
-/// Sends a wish on to whom it concerns.
-fn fulfil(
-    intent: Intent,
-    state: &mut UiState,
-    ui_settings: &mut UiSettings,
-    scene_settings: &mut SceneSettings,
-    wishes: &mut Wishes,
-) {
-    match intent {
-        Intent::Begin(text) => {
-            state.failure = None;
-            wishes.engine.write(EngineWish::Begin(text));
-        }
-        Intent::Stop => {
-            wishes.engine.write(EngineWish::Stop);
-        }
-        Intent::Sample(settings) => {
-            wishes
-                .engine
-                .write(EngineWish::Sample(SamplerSettings { ..settings }));
-        }
-        Intent::TogglePlay => {
-            wishes.playback.write(PlaybackWish::Toggle);
-        }
-        Intent::StepForward => {
-            wishes.playback.write(PlaybackWish::StepForward);
-        }
-        Intent::StepBack => {
-            wishes.playback.write(PlaybackWish::StepBack);
-        }
-        Intent::Replay => {
-            wishes.playback.write(PlaybackWish::Replay);
-        }
-        Intent::SeekLane(lane) => {
-            wishes.playback.write(PlaybackWish::SeekLane(lane));
-        }
-        Intent::SeekOrder(order) => {
-            wishes.playback.write(PlaybackWish::SeekOrder(order));
-        }
-        Intent::Speed(layers_per_sec) => {
-            wishes.playback.write(PlaybackWish::Speed(layers_per_sec));
-        }
-        Intent::Slot(wish) => {
-            wishes.slots.write(wish);
-        }
-        Intent::Tour(wish) => {
-            wishes.tour.write(wish);
-        }
-        Intent::Theme(theme) => scene_settings.theme = theme,
-        Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
-        Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,
-        Intent::ChooseArcs(choice) => scene_settings.arc_choice = choice,
-        Intent::Reduce(reduction) => scene_settings.reduction = reduction,
-        Intent::Links(has_links) => scene_settings.has_links = has_links,
-        Intent::Hide(kinds) => scene_settings.hidden = kinds,
-        Intent::Visit(cell) => {
-            wishes.selection.write(SelectionWish::Visit(cell));
-        }
-        Intent::Unpin => {
-            wishes.selection.write(SelectionWish::Unpin);
-        }
-        Intent::Ranges(mode) => scene_settings.range_mode = mode,
-        Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
-        Intent::DismissFailure => {
-            // The one that was shown.
-            if state.failure.take().is_none() {
-                state.slots_failure = None;
-            }
-        }
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::Candidate;
-use crate::color::{Colormap, RangeMode, Theme};
+use crate::color::{Colormap, RangeEnd, RangeMode, RangeSettings, Scaling, Theme};
 use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, Kind, ModelLayout};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
-    ArcChoice, DrawList, Reduction, SQUARE_HEIGHT, SceneSettings, ValueTable, shown_hooks,
-    tensor_ranges,
+    ArcChoice, DrawList, MAX_MAGNITUDE, Reduction, SQUARE_HEIGHT, SceneSettings, ValueTable, rise,
+    shown_hooks, tensor_ranges,
 };
 use crate::viewer::slots::Slots;
 use crate::viewer::tour::Run;
@@ -58,8 +58,8 @@ pub struct UiView<'a> {
     pub reduction: Reduction,
     /// Whether what is pointed at is linked to what it is computed from.
     pub has_links: bool,
-    /// Which values share a range.
-    pub range_mode: RangeMode,
+    /// Which values share a range, where it ends, and how values lie within it.
+    pub ranges: RangeSettings,
     /// Kinds left out.
     pub hidden: &'a BTreeSet<Kind>,
     /// Values that are NaN or infinite.
@@ -111,7 +111,7 @@ pub(super) fn legend(
     let Some(layout) = layout else {
         return Vec::new();
     };
-    let ranges = tensor_ranges(&shown_hooks(layout), values, settings.range_mode);
+    let ranges = tensor_ranges(&shown_hooks(layout), values, settings.ranges);
     // Patterns have a map of their own.
     let limits = ranges
         .iter()
@@ -119,15 +119,27 @@ pub(super) fn legend(
         .map(|(_, range)| range.range.limit);
     let low = limits.clone().fold(f32::INFINITY, f32::min);
     let high = limits.fold(0.0, f32::max);
+    let end = match settings.ranges.end {
+        RangeEnd::Quantile => "99 %",
+        RangeEnd::Max => "greatest",
+    };
+    let whose = match settings.ranges.mode {
+        RangeMode::PerTensor => "each tensor",
+        RangeMode::PerLayer => "each layer",
+        RangeMode::PerName => "each name",
+        RangeMode::WholeModel => "the whole model",
+    };
+    let scale = match settings.ranges.scaling {
+        Scaling::Linear => "linear",
+        Scaling::SymLog => "logarithmic",
+    };
     let limits = if high == 0.0 {
-        "limit: 99 % of the values".to_owned()
+        format!("{scale}; limit: {end} of {whose}")
+    } else if low == high {
+        format!("{scale}; limit: {end} of {whose}, {}", number(high))
     } else {
-        let whose = match settings.range_mode {
-            RangeMode::PerTensor => "each tensor",
-            RangeMode::PerName => "each name",
-        };
         format!(
-            "linear; limit: 99 % of {whose}, {} to {}",
+            "{scale}; limit: {end} of {whose}, {} to {}",
             number(low),
             number(high)
         )
@@ -144,7 +156,7 @@ pub(super) fn legend(
         LegendRow {
             title: "Values, near",
             map: Colormap::Diverging,
-            ticks: ["−limit".to_owned(), "0".to_owned(), "limit".to_owned()],
+            ticks: ["−limit", "0", "limit"].map(str::to_owned),
             note: limits,
         },
         LegendRow {
@@ -193,7 +205,7 @@ pub(super) fn cell_look(
         let order = band.order as u32;
         let drawn = list.fields.iter().find(|field| field.order == order)?;
         let unit = square_unit.min(unit);
-        return Some(signed_look(value, drawn.value_scale, unit, list.theme));
+        return Some(signed_look(value, drawn.value_scale, unit, list));
     };
     let index = cell.head * block.grid.n_per_head() + cell.index;
     let value = *token.row(cell.hook)?.get(index)?;
@@ -202,21 +214,24 @@ pub(super) fn cell_look(
         .zip(&layout.blocks)
         .find(|(_, laid)| laid.hook == cell.hook)?
         .0;
-    Some(signed_look(value, drawn.value_scale, unit, list.theme))
+    Some(signed_look(value, drawn.value_scale, unit, list))
 }
 
-fn signed_look(value: f32, scale: f32, unit: f32, theme: Theme) -> CellLook {
-    let share = value * scale;
-    let magnitude = share.abs().min(9.0);
-    let rise = if magnitude > 1.0 {
-        1.0 + 1.5 * magnitude.ln()
+fn signed_look(value: f32, scale: f32, unit: f32, list: &DrawList) -> CellLook {
+    let scaling = match list.uniform.scaling {
+        0 => Scaling::Linear,
+        _ => Scaling::SymLog,
+    };
+    let place = scaling.place(value * scale);
+    let height = if value.is_finite() {
+        rise(place.abs().min(MAX_MAGNITUDE))
     } else {
-        magnitude
+        0.5
     };
     CellLook {
         value,
-        height: if value.is_finite() { rise } else { 0.5 } * unit,
-        color: Colormap::Diverging.color(theme, 0.5 + 0.5 * share.clamp(-1.0, 1.0)),
+        height: height * unit,
+        color: Colormap::Diverging.color(list.theme, 0.5 + 0.5 * place.clamp(-1.0, 1.0)),
     }
 }
 

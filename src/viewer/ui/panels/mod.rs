@@ -14,7 +14,8 @@ mod viewpoints;
 use std::collections::BTreeSet;
 
 use egui::{
-    Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, Rect, ScrollArea, Ui, UiBuilder,
+    Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, Rect, RichText, ScrollArea, Ui,
+    UiBuilder,
 };
 
 pub use help::HelpSheet;
@@ -30,7 +31,7 @@ pub use viewpoints::ViewpointsSection;
 
 use super::theme;
 use super::view::UiView;
-use crate::color::{RangeMode, Theme};
+use crate::color::{RangeSettings, Theme};
 use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
 use crate::viewer::scene::{ArcChoice, Reduction};
@@ -83,7 +84,7 @@ pub enum Intent {
     /// Let go of the pinned number.
     Unpin,
     /// Which values share a range.
-    Ranges(RangeMode),
+    Ranges(RangeSettings),
     /// With names in the world, or without.
     Labels(bool),
     /// The failure was read.
@@ -192,6 +193,12 @@ impl Panels {
                     .inner_margin(Margin::symmetric(12, 9))
                     .show(ui, |ui| {
                         ui.set_width(220.0);
+                        if let Some(model) = view.model {
+                            ui.label(RichText::new(&model.name).strong());
+                            let facts = RichText::new(transport::facts(&model.config));
+                            ui.label(facts.size(11.0).color(theme::weak_text(view.theme)));
+                            ui.separator();
+                        }
                         self.legend.ui(ui, view);
                     });
             });
@@ -217,5 +224,5 @@ fn root_ui(context: &Context) -> Ui {
 
 /// A panel's heading.
 fn heading(ui: &mut Ui, text: &str) {
-    ui.label(egui::RichText::new(text).heading().strong());
+    ui.label(RichText::new(text).heading().strong());
 }

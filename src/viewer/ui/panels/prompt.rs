@@ -3,7 +3,7 @@
 use egui::{Button, Slider, TextEdit, Ui};
 
 use super::{Intent, ViewpointsSection, heading};
-use crate::color::{RangeMode, Theme};
+use crate::color::{RangeEnd, RangeMode, RangeSettings, Scaling, Theme};
 use crate::model::SamplerSettings;
 use crate::viewer::ui::theme;
 use crate::viewer::ui::view::UiView;
@@ -131,30 +131,7 @@ impl PromptPanel {
         if ui.checkbox(&mut self.has_labels, "labels").changed() {
             intents.push(Intent::Labels(self.has_labels));
         }
-        ui.horizontal(|ui| {
-            ui.label("range");
-            for (mode, title, hint) in [
-                (
-                    RangeMode::PerTensor,
-                    "tensor",
-                    "Each tensor of each layer has its own range",
-                ),
-                (
-                    RangeMode::PerName,
-                    "name",
-                    "Tensors of one name share a range in all layers",
-                ),
-            ] {
-                let is_chosen = view.range_mode == mode;
-                if ui
-                    .selectable_label(is_chosen, title)
-                    .on_hover_text(hint)
-                    .clicked()
-                {
-                    intents.push(Intent::Ranges(mode));
-                }
-            }
-        });
+        ranges(ui, view.ranges, intents);
         ui.horizontal(|ui| {
             ui.label("theme");
             for (theme, title) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
@@ -165,4 +142,67 @@ impl PromptPanel {
         });
         ui.colored_label(theme::weak_text(view.theme), "F1 lists the keys");
     }
+}
+
+/// Which values share a range, where it ends, and how values lie within it.
+fn ranges(ui: &mut Ui, now: RangeSettings, intents: &mut Vec<Intent>) {
+    let mut choose = |ui: &mut Ui, settings: RangeSettings, title: &str, hint: &str| {
+        let is_chosen = settings == now;
+        let label = ui.selectable_label(is_chosen, title);
+        if label.on_hover_text(hint).clicked() {
+            intents.push(Intent::Ranges(settings));
+        }
+    };
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        ui.label("range ");
+        for (mode, title, hint) in [
+            (
+                RangeMode::PerTensor,
+                "tensor",
+                "Each tensor of each layer has its own range",
+            ),
+            (
+                RangeMode::PerLayer,
+                "layer",
+                "The tensors of a layer share a range",
+            ),
+            (
+                RangeMode::PerName,
+                "name",
+                "Tensors of one name share a range in all layers",
+            ),
+            (RangeMode::WholeModel, "all", "All tensors share one range"),
+        ] {
+            choose(ui, RangeSettings { mode, ..now }, title, hint);
+        }
+    });
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        ui.label("up to ");
+        for (end, title, hint) in [
+            (
+                RangeEnd::Quantile,
+                "99 %",
+                "99 % of a token's values lie within the range",
+            ),
+            (RangeEnd::Max, "max", "Every value lies within the range"),
+        ] {
+            choose(ui, RangeSettings { end, ..now }, title, hint);
+        }
+        for (scaling, title, hint) in [
+            (
+                Scaling::Linear,
+                "linear",
+                "Values lie evenly in their range",
+            ),
+            (
+                Scaling::SymLog,
+                "log",
+                "By the logarithm of the magnitude: small values are told apart",
+            ),
+        ] {
+            choose(ui, RangeSettings { scaling, ..now }, title, hint);
+        }
+    });
 }

@@ -3,6 +3,7 @@
 use egui::{Button, ProgressBar, RichText, Slider, Ui};
 
 use super::Intent;
+use crate::config::ModelConfig;
 use crate::viewer::ui::theme;
 use crate::viewer::ui::view::UiView;
 
@@ -154,22 +155,25 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
         let weak = theme::weak_text(view.theme);
         ui.label(RichText::new(view.status).size(12.0).color(weak));
         if let Some(model) = view.model {
-            let config = &model.config;
             let facts = egui::Label::new(
-                RichText::new(format!(
-                    "{}   {} layers × {} heads, {} neurons a layer, {} parameters",
-                    model.name,
-                    config.n_layers,
-                    config.n_heads,
-                    grouped(config.d_mlp as u64),
-                    grouped(config.parameter_count()),
-                ))
-                .size(12.0)
-                .color(weak),
+                RichText::new(format!("{}   {}", model.name, facts(&model.config)))
+                    .size(12.0)
+                    .color(weak),
             );
             ui.add(facts.truncate());
         }
     });
+}
+
+/// How large a model is, such as `24 layers, 384 heads, 98,304 neurons, 354,823,168 parameters`.
+pub(super) fn facts(config: &ModelConfig) -> String {
+    format!(
+        "{} layers, {} heads, {} neurons, {} parameters",
+        config.n_layers,
+        grouped((config.n_layers * config.n_heads) as u64),
+        grouped((config.n_layers * config.d_mlp) as u64),
+        grouped(config.parameter_count()),
+    )
 }
 
 /// A whole number in groups of three digits.
@@ -188,6 +192,16 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gpt2_medium_reads_as_it_was_published() {
+        let config = ModelConfig::preset("gpt2-medium").unwrap();
+
+        assert_eq!(
+            facts(&config),
+            "24 layers, 384 heads, 98,304 neurons, 354,823,168 parameters"
+        );
+    }
 
     #[test]
     fn numbers_are_grouped_by_three_digits() {

@@ -1,0 +1,95 @@
+//! Where the panels' wishes go.
+
+use bevy::prelude::*;
+
+use super::panels::Intent;
+use super::{UiSettings, UiState};
+use crate::model::SamplerSettings;
+use crate::viewer::inference::EngineWish;
+use crate::viewer::playback::PlaybackWish;
+use crate::viewer::pointing::SelectionWish;
+use crate::viewer::scene::SceneSettings;
+use crate::viewer::slots::SlotWish;
+use crate::viewer::tour::TourWish;
+
+/// Where wishes go.
+#[derive(bevy::ecs::system::SystemParam)]
+pub(super) struct Wishes<'w> {
+    engine: MessageWriter<'w, EngineWish>,
+    playback: MessageWriter<'w, PlaybackWish>,
+    slots: MessageWriter<'w, SlotWish>,
+    tour: MessageWriter<'w, TourWish>,
+    selection: MessageWriter<'w, SelectionWish>,
+}
+
+/// Sends a wish on to whom it concerns.
+pub(super) fn fulfil(
+    intent: Intent,
+    state: &mut UiState,
+    ui_settings: &mut UiSettings,
+    scene_settings: &mut SceneSettings,
+    wishes: &mut Wishes,
+) {
+    match intent {
+        Intent::Begin(text) => {
+            state.failure = None;
+            wishes.engine.write(EngineWish::Begin(text));
+        }
+        Intent::Stop => {
+            wishes.engine.write(EngineWish::Stop);
+        }
+        Intent::Sample(settings) => {
+            wishes
+                .engine
+                .write(EngineWish::Sample(SamplerSettings { ..settings }));
+        }
+        Intent::TogglePlay => {
+            wishes.playback.write(PlaybackWish::Toggle);
+        }
+        Intent::StepForward => {
+            wishes.playback.write(PlaybackWish::StepForward);
+        }
+        Intent::StepBack => {
+            wishes.playback.write(PlaybackWish::StepBack);
+        }
+        Intent::Replay => {
+            wishes.playback.write(PlaybackWish::Replay);
+        }
+        Intent::SeekLane(lane) => {
+            wishes.playback.write(PlaybackWish::SeekLane(lane));
+        }
+        Intent::SeekOrder(order) => {
+            wishes.playback.write(PlaybackWish::SeekOrder(order));
+        }
+        Intent::Speed(layers_per_sec) => {
+            wishes.playback.write(PlaybackWish::Speed(layers_per_sec));
+        }
+        Intent::Slot(wish) => {
+            wishes.slots.write(wish);
+        }
+        Intent::Tour(wish) => {
+            wishes.tour.write(wish);
+        }
+        Intent::Theme(theme) => scene_settings.theme = theme,
+        Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
+        Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,
+        Intent::ChooseArcs(choice) => scene_settings.arc_choice = choice,
+        Intent::Reduce(reduction) => scene_settings.reduction = reduction,
+        Intent::Links(has_links) => scene_settings.has_links = has_links,
+        Intent::Hide(kinds) => scene_settings.hidden = kinds,
+        Intent::Visit(cell) => {
+            wishes.selection.write(SelectionWish::Visit(cell));
+        }
+        Intent::Unpin => {
+            wishes.selection.write(SelectionWish::Unpin);
+        }
+        Intent::Ranges(ranges) => scene_settings.ranges = ranges,
+        Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
+        Intent::DismissFailure => {
+            // The one that was shown.
+            if state.failure.take().is_none() {
+                state.slots_failure = None;
+            }
+        }
+    }
+}
