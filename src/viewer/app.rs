@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::app::TerminalCtrlCHandlerPlugin;
+use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
@@ -273,6 +274,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         SelectionPlugin,
         CameraPlugin,
     ));
+    run_in_turn(app);
     app.init_resource::<DrawFailure>()
         .insert_resource(RenderErrorHandler(stop_drawing));
     let mut scene = app.world_mut().resource_mut::<SceneSettings>();
@@ -300,6 +302,21 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
             app.insert_resource(ActiveTrace::of_shape(&name, config));
         }
     }
+}
+
+/// Runs the main world's systems one after the other: there are many and each does little, so that
+/// handing them to threads costs more than they do.
+fn run_in_turn(app: &mut App) {
+    fn in_turn(app: &mut App, label: impl ScheduleLabel) {
+        app.edit_schedule(label, |schedule| {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        });
+    }
+    in_turn(app, First);
+    in_turn(app, PreUpdate);
+    in_turn(app, Update);
+    in_turn(app, PostUpdate);
+    in_turn(app, Last);
 }
 
 fn has_display() -> bool {
