@@ -4,8 +4,8 @@ use glam::Vec2;
 
 use super::GroundRect;
 
-/// The bars of the most probable next tokens: in every lane one behind the other, the most probable
-/// nearest.
+/// The bars of the most probable next tokens: in every lane side by side, so that none hides another,
+/// the most probable at the left.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Skyline {
     /// Bars of a lane.
@@ -25,15 +25,15 @@ pub struct Skyline {
 impl Skyline {
     /// The ground of a lane's bar; rank 0 is the most probable token's.
     pub fn bar(&self, pos: usize, rank: usize) -> GroundRect {
+        let x = pos as f32 * self.lane_pitch + rank as f32 * self.pitch;
         GroundRect {
-            near_left: self.origin
-                + Vec2::new(pos as f32 * self.lane_pitch, -(rank as f32) * self.pitch),
+            near_left: self.origin + Vec2::new(x, 0.0),
             size: self.bar_size,
         }
     }
 
-    /// How deep all bars are together, in units.
+    /// How deep the bars are, in units.
     pub fn depth(&self) -> f32 {
-        (self.n_ranks - 1) as f32 * self.pitch + self.bar_size.y
+        self.bar_size.y
     }
 }

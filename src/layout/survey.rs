@@ -314,11 +314,11 @@ impl Surveyor<'_> {
         self.z -= 0.2 * width;
         let skyline = Skyline {
             n_ranks: N_RANKS,
-            origin: Vec2::new(0.32 * width, self.z),
-            bar_size: Vec2::new(0.36 * width, 0.16 * width),
-            pitch: 0.3 * width,
+            origin: Vec2::new(0.01 * width, self.z),
+            bar_size: Vec2::splat(0.17 * width),
+            pitch: 0.2 * width,
             lane_pitch: self.lane_pitch,
-            height: 1.2 * width,
+            height: 0.9 * width,
         };
         self.z -= skyline.depth() + self.tile_gap();
         Some(skyline)

@@ -5,7 +5,7 @@ use super::guide::{Guide, grouped, head_square, stop, union};
 use super::plan::Stop;
 use crate::analysis::Candidate;
 use crate::hook::{BlockSite, HookPoint};
-use crate::layout::{CellId, ModelLayout};
+use crate::layout::{CellId, GroundRect, ModelLayout};
 use crate::trace::{Trace, Vocab};
 use crate::viewer::viewpoint::{Screen, Viewpoint};
 
@@ -384,10 +384,20 @@ impl Guide<'_> {
                  Softmax makes them the probability of each to come next."
             ),
         };
+        // The bars stand behind the logits, where there are bars.
+        let bars = self.layout.skyline.as_ref().map(|skyline| {
+            let last = skyline.bar(self.lane, skyline.n_ranks - 1);
+            let behind = GroundRect {
+                size: last.size + glam::Vec2::new(0.0, 9.0 * skyline.height),
+                ..last
+            };
+            skyline.bar(self.lane, 0).union(&behind)
+        });
+        let seen = bars.map_or(rect, |bars| rect.union(&bars));
         stop(
             "The prediction",
             text,
-            self.before(self.with_margin(rect, 0.2), 0.15, 0.75, 0.85),
+            self.before(self.with_margin(seen, 0.1), 0.2, 0.5, 0.9),
             vec![rect],
             self.order(HookPoint::Logits),
         )

@@ -104,7 +104,7 @@ fn add_skyline(labels: &mut Labels<'_, '_>) {
             let presence = match index {
                 0 if is_current => 1.0,
                 0 => fade(28.0, 34.0, pitch),
-                _ => fade(19.0, 22.0, spacing) * fade(60.0, 72.0, pitch),
+                _ => fade(34.0, 44.0, spacing),
             };
             let spot = Spot {
                 until: Some(at - Vec3::X * 2.0 * scene.layout.lane_pitch),
