@@ -268,7 +268,9 @@ fn reduced_window(field: Field, row: u32, col: u32, more: u32) -> Number {
 fn reduced_at(field: Field, row: u32, col: u32, numbers_per_pixel: f32) -> Number {
     let wanted = log2(max(numbers_per_pixel, 1.0));
     if field.slot > 0u {
-        let more = u32(clamp(round(wanted - f32(field.level)), 0.0, 2.0));
+        // Signed numbers of a pixel each would be noise: a few are joined.
+        let joined = select(1.0, 0.0, field.kind == FIELD_PATTERN);
+        let more = u32(clamp(round(wanted - f32(field.level)) + joined, 0.0, 2.0));
         let number = reduced_window(field, row, col, more);
         if number.is_there {
             return number;

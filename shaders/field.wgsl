@@ -44,7 +44,8 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         if !is_weight {
             shown = lit(row, f32(field.order));
         }
-        let exact_share = smoothstep(0.6, 1.4, pixels_per_cell);
+        // Where boxes begin to rise, every cell has its own colour.
+        let exact_share = smoothstep(0.8, 1.6, pixels_per_cell);
         let exact = exact_at(field, row, col);
         var value_color = world.no_value.rgb;
         if exact_share < 1.0 || !exact.is_there {
