@@ -1,10 +1,12 @@
 //! A cell in words and numbers: its name, its indices, its exact value, and how that was computed.
 
+mod arithmetic;
 mod formula;
 mod numbers;
 mod survey;
 
-pub use formula::{Formula, Part, digits};
+pub use arithmetic::digits;
+pub use formula::{Formula, Part};
 pub use numbers::Numbers;
 pub use survey::{Subject, Survey};
 
