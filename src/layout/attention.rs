@@ -35,7 +35,14 @@ impl AttentionBand {
         }
     }
 
-    /// The ground of all its squares.
+    /// The square after the last head's: what the patterns of several heads come down to together;
+    /// none for scores.
+    pub fn pooled_square(&self) -> Option<GroundRect> {
+        let is_pattern = self.hook.is_non_negative();
+        is_pattern.then(|| self.square(self.n_heads))
+    }
+
+    /// The ground of all heads' squares.
     pub fn rect(&self) -> GroundRect {
         let used = (self.n_heads - 1) as f32 * self.square_pitch + self.square_size;
         GroundRect {

@@ -174,9 +174,11 @@ impl Surveyor<'_> {
         // As deep whatever the tokens, so that nothing moves along the flight when one more comes.
         let max_depth = BAND_DEPTH * self.tile_size.x;
         let width = self.width();
-        let square_pitch = (width / n_heads as f32).min(1.6 * max_depth);
+        // One place more: what the heads come down to together.
+        let n_places = n_heads + 1;
+        let square_pitch = (width / n_places as f32).min(1.6 * max_depth);
         let square_size = (0.9 * square_pitch).min(max_depth);
-        let used = (n_heads - 1) as f32 * square_pitch + square_size;
+        let used = (n_places - 1) as f32 * square_pitch + square_size;
         let band_gap = BAND_GAP * self.tile_size.x;
         self.z -= band_gap - self.tile_gap();
         self.bands.push(AttentionBand {

@@ -35,8 +35,13 @@ pub struct ArcChoice {
 }
 
 impl ArcChoice {
+    /// Whether `head` is among those chosen.
+    pub fn has(&self, head: usize) -> bool {
+        self.heads.is_empty() || self.heads.contains(&head)
+    }
+
     /// What several heads' rows become, key by key, in `pooled`.
-    fn pool<'a>(&self, rows: impl Iterator<Item = &'a [f32]>, pooled: &mut Vec<f32>) {
+    pub(super) fn pool<'a>(&self, rows: impl Iterator<Item = &'a [f32]>, pooled: &mut Vec<f32>) {
         pooled.clear();
         let mut n_rows = 0;
         for row in rows {
@@ -75,7 +80,7 @@ pub fn arcs<'a>(
     for band in patterns {
         for query in first_query..layout.n_lanes {
             let rows = (0..band.n_heads)
-                .filter(|head| choice.heads.is_empty() || choice.heads.contains(head))
+                .filter(|head| choice.has(*head))
                 .filter_map(|head| row(band.hook, head, query));
             choice.pool(rows, &mut pooled);
             for (key, weight) in pooled.iter().copied().enumerate().take(query) {

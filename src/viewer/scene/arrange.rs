@@ -131,6 +131,7 @@ pub(super) fn arrange_blocks(
     list.fields = squares(layout, &values, &ranges);
     list.fields
         .extend(weight_fields(layout, &weights, settings.ranges.end));
+    list.fields.extend(pooled_squares(layout, &values));
     arrange_world(layout, &values, &settings, &mut list);
 }
 
@@ -166,6 +167,29 @@ fn squares(
         }
     }
     fields
+}
+
+/// What each layer's patterns come down to together, beside its heads.
+fn pooled_squares(layout: &ModelLayout, values: &ValueTable) -> Vec<Field> {
+    let places = layout
+        .bands
+        .iter()
+        .filter_map(|band| Some((band, band.pooled_square()?)));
+    places
+        .map(|(band, rect)| Field {
+            x: rect.near_left.x,
+            z: rect.near_left.y,
+            width: rect.size.x,
+            depth: rect.size.y,
+            n_rows: layout.n_lanes as u32,
+            n_cols: layout.n_lanes as u32,
+            order: band.order as u32,
+            kind: FIELD_PATTERN,
+            far_scale: 1.0,
+            overview: values.pooled_square(band.layer) as u32,
+            ..Field::default()
+        })
+        .collect()
 }
 
 fn weight_fields(layout: &ModelLayout, weights: &WeightStore, end: RangeEnd) -> Vec<Field> {
@@ -275,6 +299,7 @@ mod tests {
     use super::*;
     use crate::config::ModelConfig;
     use crate::trace::Activation;
+    use crate::viewer::scene::ArcChoice;
 
     /// A table with one tensor of each layer and the embedding, of the magnitudes 1, 2 and 4.
     fn table() -> (Vec<HookPoint>, ValueTable) {
@@ -295,7 +320,8 @@ mod tests {
         table.reset(&config, 1 << 20);
         table.set_lanes(1);
         for (hook, size) in hooks.iter().zip([8.0, 1.0, 2.0, 4.0]) {
-            table.write(*hook, 0, &Activation::new(vec![1, 4], vec![size; 4]));
+            let values = Activation::new(vec![1, 4], vec![size; 4]);
+            table.write(*hook, 0, &values, &ArcChoice::default());
         }
         (hooks, table)
     }

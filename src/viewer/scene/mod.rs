@@ -234,7 +234,19 @@ fn lay_out(
     layout.0 = Some(new_layout);
 }
 
-fn take_values(mut events: MessageReader<TraceEvent>, mut values: ResMut<ValueTable>) {
+fn take_values(
+    mut events: MessageReader<TraceEvent>,
+    trace: Res<ActiveTrace>,
+    settings: Res<SceneSettings>,
+    mut pooled_by: Local<ArcChoice>,
+    mut values: ResMut<ValueTable>,
+) {
+    let choice = &settings.arc_choice;
+    let is_same = (choice.pooling, &choice.heads) == (pooled_by.pooling, &pooled_by.heads);
+    if !is_same {
+        values.repool(&trace, choice);
+        pooled_by.clone_from(choice);
+    }
     for event in events.read() {
         if let TraceEvent::Computed {
             first_pos,
@@ -242,7 +254,7 @@ fn take_values(mut events: MessageReader<TraceEvent>, mut values: ResMut<ValueTa
         } = event
         {
             for (hook, activation) in computed {
-                values.write(*hook, *first_pos, activation);
+                values.write(*hook, *first_pos, activation, choice);
             }
         }
     }

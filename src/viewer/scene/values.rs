@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use bevy::prelude::*;
 
+use super::arcs::ArcChoice;
 use super::attention::AttentionOverview;
 use super::gpu::{NOT_FINITE, Tile};
 use crate::color::{TileStats, ValueRange};
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
 use crate::trace::Activation;
+use crate::viewer::inference::ActiveTrace;
 
 /// What the values on show come down to. The values themselves stay where they were recorded; those
 /// seen in detail are copied to the [`ValuePool`](super::ValuePool).
@@ -17,6 +19,7 @@ use crate::trace::Activation;
 pub struct ValueTable {
     hooks: Vec<HookPoint>,
     n_heads: usize,
+    n_layers: usize,
     tiles: Vec<Tile>,
     stats: Vec<TensorStats>,
     attention: AttentionOverview,
@@ -44,7 +47,11 @@ impl ValueTable {
             stats: vec![TensorStats::default(); hooks.len()],
             hooks,
             n_heads: config.n_heads,
-            attention: AttentionOverview::new(2 * config.n_layers * config.n_heads, max_numbers),
+            n_layers: config.n_layers,
+            attention: AttentionOverview::new(
+                config.n_layers * (2 * config.n_heads + 1),
+                max_numbers,
+            ),
             ..Self::default()
         };
     }
@@ -79,17 +86,56 @@ impl ValueTable {
         let layer = hook.layer()?;
         let half = match hook.site()? {
             BlockSite::AttnScores => 0,
-            BlockSite::Pattern => self.attention.n_squares() / 2,
+            BlockSite::Pattern => self.n_layers * self.n_heads,
             _ => return None,
         };
         Some(half + layer * self.n_heads + head)
     }
 
+    /// The square of what a layer's patterns come down to together.
+    pub fn pooled_square(&self, layer: usize) -> usize {
+        2 * self.n_layers * self.n_heads + layer
+    }
+
+    /// Works out anew what the patterns of each layer come down to together.
+    pub(super) fn repool(&mut self, trace: &ActiveTrace, choice: &ArcChoice) {
+        let mut pooled = Vec::new();
+        for layer in 0..self.n_layers {
+            let hook = HookPoint::block(layer, BlockSite::Pattern);
+            for pos in 0..trace.n_pos() {
+                let Some(token) = trace.token(pos) else {
+                    continue;
+                };
+                let heads = (0..self.n_heads).filter(|head| choice.has(*head));
+                choice.pool(
+                    heads.filter_map(|head| token.attention_row(hook, head)),
+                    &mut pooled,
+                );
+                self.write_pooled(layer, pos, &pooled);
+            }
+        }
+    }
+
+    fn write_pooled(&mut self, layer: usize, query: usize, pooled: &[f32]) {
+        if !pooled.is_empty() {
+            let finite: Vec<f32> = pooled.iter().copied().map(finite_or_stand_in).collect();
+            let square = self.pooled_square(layer);
+            self.attention.write(square, query, &finite);
+        }
+    }
+
     /// Takes in the values at `hook` of a pass that began at `first_pos`. Those of hooks that the
-    /// model does not have, and of lanes there is no room for, are passed over.
-    pub fn write(&mut self, hook: HookPoint, first_pos: usize, activation: &Activation) {
+    /// model does not have, and of lanes there is no room for, are passed over. `choice` says what the
+    /// patterns of a layer come down to together.
+    pub fn write(
+        &mut self,
+        hook: HookPoint,
+        first_pos: usize,
+        activation: &Activation,
+        choice: &ArcChoice,
+    ) {
         if self.square(hook, 0).is_some() {
-            self.write_attention(hook, first_pos, activation);
+            self.write_attention(hook, first_pos, activation, choice);
             return;
         }
         let (Some(order), Some(&n_rows)) = (self.order(hook), activation.shape().first()) else {
@@ -118,7 +164,13 @@ impl ValueTable {
         self.n_not_finite += tile.n_not_finite;
     }
 
-    fn write_attention(&mut self, hook: HookPoint, first_pos: usize, activation: &Activation) {
+    fn write_attention(
+        &mut self,
+        hook: HookPoint,
+        first_pos: usize,
+        activation: &Activation,
+        choice: &ArcChoice,
+    ) {
         let (&[n_heads, n_query, n_key], Some(order)) = (activation.shape(), self.order(hook))
         else {
             return;
@@ -126,6 +178,7 @@ impl ValueTable {
         let mut finite = Vec::with_capacity(n_key);
         let mut of_query = Vec::with_capacity(n_heads * n_key);
         let is_scores = hook.site() == Some(BlockSite::AttnScores);
+        let mut pooled = Vec::new();
         for query_index in 0..n_query {
             let query = first_pos + query_index;
             of_query.clear();
@@ -143,6 +196,15 @@ impl ValueTable {
                 } else {
                     self.n_not_finite += values.iter().filter(|w| !w.is_finite()).count();
                 }
+            }
+            if let (false, Some(layer)) = (is_scores, hook.layer()) {
+                let heads = (0..n_heads).filter(|head| choice.has(*head));
+                let rows = heads.map(|head| {
+                    let row = (head * n_query + query_index) * n_key;
+                    &activation.values()[row..row + query + 1]
+                });
+                choice.pool(rows, &mut pooled);
+                self.write_pooled(layer, query, &pooled);
             }
             // Patterns span 0 to 1 whatever they are.
             if is_scores {
@@ -257,6 +319,7 @@ mod tests {
             hook,
             1,
             &Activation::new(vec![2, 4], vec![2., -2., 2., -2., 5., 6., 7., f32::NAN]),
+            &ArcChoice::default(),
         );
 
         assert_eq!(table.tile_rms(hook, 1), Some(2.0));
@@ -272,6 +335,33 @@ mod tests {
     }
 
     #[test]
+    fn a_layers_patterns_come_down_to_the_mean_or_the_greatest_of_the_heads_chosen() {
+        let hook = HookPoint::block(1, BlockSite::Pattern);
+        let pattern = Activation::new(vec![2, 2, 2], vec![1., 0., 0.5, 0.5, 1., 0., 0.1, 0.9]);
+        let last_row = |choice: &ArcChoice| {
+            let mut table = ValueTable::default();
+            table.reset(&tiny(), 1 << 20);
+            table.set_lanes(2);
+            table.write(hook, 0, &pattern, choice);
+            let attention = table.attention();
+            let start = (attention.n_squares() + table.pooled_square(1)) * attention.grid();
+            attention.values(start..start + 2, crate::viewer::scene::Reduction::Max)
+        };
+        let greatest = ArcChoice {
+            pooling: crate::viewer::scene::Pooling::Max,
+            ..ArcChoice::default()
+        };
+        let second = ArcChoice {
+            heads: [1].into(),
+            ..ArcChoice::default()
+        };
+
+        assert_eq!(last_row(&ArcChoice::default()), [0.3, 0.7]);
+        assert_eq!(last_row(&greatest), [0.5, 0.9]);
+        assert_eq!(last_row(&second), [0.1, 0.9]);
+    }
+
+    #[test]
     fn scores_and_patterns_of_every_head_have_a_square_of_their_own() {
         let mut table = ValueTable::default();
         table.reset(&tiny(), 1 << 20);
@@ -282,7 +372,8 @@ mod tests {
             .collect();
 
         assert_eq!(squares.len(), 8);
-        assert_eq!(table.attention().n_squares(), 8);
+        // And each layer one for what its patterns come down to together.
+        assert_eq!(table.attention().n_squares(), 8 + 2);
         assert_eq!(table.square(HookPoint::Logits, 0), None);
     }
 }

@@ -350,6 +350,7 @@ fn draw_ui(
             n_orders: view.n_orders,
             lens: &|layer, pos| trace.lens(layer, pos),
             predictions: &|pos| predictions.at(pos),
+            pooled: &view::pooled_title(&scene_settings.arc_choice),
             cell: &|cell| view::cell_look(cell, &trace, layout, &list),
         };
         labels::draw(&context, view.theme, &scene);

@@ -10,8 +10,8 @@ use crate::layout::{CellId, Kind, ModelLayout};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
-    ArcChoice, DrawList, MAX_MAGNITUDE, Reduction, SQUARE_HEIGHT, SceneSettings, ValueTable, rise,
-    shown_hooks, tensor_ranges,
+    ArcChoice, DrawList, MAX_MAGNITUDE, Pooling, Reduction, SQUARE_HEIGHT, SceneSettings,
+    ValueTable, rise, shown_hooks, tensor_ranges,
 };
 use crate::viewer::slots::Slots;
 use crate::viewer::tour::Run;
@@ -233,6 +233,22 @@ fn signed_look(value: f32, scale: f32, unit: f32, list: &DrawList) -> CellLook {
         height: height * unit,
         color: Colormap::Diverging.color(list.theme, 0.5 + 0.5 * place.clamp(-1.0, 1.0)),
     }
+}
+
+/// What the square beside the heads' patterns shows.
+pub(super) fn pooled_title(choice: &ArcChoice) -> String {
+    let pooling = match choice.pooling {
+        Pooling::Mean => "mean",
+        Pooling::Max => "max",
+    };
+    if choice.heads.is_empty() {
+        return format!("{pooling} of heads");
+    }
+    if let (1, Some(head)) = (choice.heads.len(), choice.heads.first()) {
+        return format!("chosen: head {head}");
+    }
+    let heads: Vec<String> = choice.heads.iter().map(ToString::to_string).collect();
+    format!("{pooling} of {}", heads.join(", "))
 }
 
 /// A number for a label: three digits.

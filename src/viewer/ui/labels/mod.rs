@@ -42,6 +42,8 @@ pub struct LabelScene<'a> {
     pub lens: &'a dyn Fn(usize, usize) -> Option<&'a [Candidate]>,
     /// What may follow the token at a position, most probable first; none if not computed yet.
     pub predictions: &'a dyn Fn(usize) -> Option<&'a [Candidate]>,
+    /// What the square beside the heads' patterns shows, such as `mean of heads`.
+    pub pooled: &'a str,
     /// A cell's value and look; none where there is no value.
     pub cell: &'a dyn Fn(CellId) -> Option<CellLook>,
 }

@@ -186,14 +186,27 @@ fn add_stages(labels: &mut Labels<'_, '_>, layer: usize) {
 fn add_bands(labels: &mut Labels<'_, '_>) {
     let scene = labels.scene;
     for (index, band) in scene.layout.bands.iter().enumerate() {
-        let last = band.square(band.n_heads.max(1) - 1);
+        let last_head = band.square(band.n_heads.max(1) - 1);
+        let last = band.pooled_square().unwrap_or(last_head);
+        // With the names before them.
+        let room = 0.5 * band.square_size;
         let ground = GroundRect {
-            near_left: band.square(0).near_left,
-            size: glam::Vec2::new(last.near_left.x + last.size.x - band.x, band.square_size),
+            near_left: band.square(0).near_left + glam::Vec2::new(0.0, room),
+            size: glam::Vec2::new(
+                last.near_left.x + last.size.x - band.x,
+                band.square_size + room,
+            ),
         };
         let nearest = scene.eye.nearest_points_per_unit(ground) * band.square_size;
         if nearest < 30.0 || !scene.eye.sees(ground, 0.0) {
             continue;
+        }
+        if let Some(square) = band.pooled_square() {
+            let at = square.center() + Vec3::Z * 0.52 * square.size.y;
+            let spot = Spot::beside(at, at + Vec3::Z * 0.2 * square.size.y);
+            let presence = fade(40.0, 48.0, scene.eye.extent(square).max_element());
+            let rank = (1 << 24) | index as u32;
+            labels.add(HEAD, rank, spot, presence, 1.0, || scene.pooled.to_owned());
         }
         for head in 0..band.n_heads {
             let square = band.square(head);

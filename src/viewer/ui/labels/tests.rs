@@ -56,6 +56,7 @@ impl Scene {
             n_orders: 100.0,
             lens: &|_, _| Some(&self.top),
             predictions: &|_| Some(&self.top),
+            pooled: "mean of heads",
             cell: &|cell| {
                 Some(CellLook {
                     value: (cell.index as f32).sin(),
