@@ -243,6 +243,12 @@ fn draw_ui(
             state.fonts.note(&model.vocab.label(candidate.token));
         }
     }
+    for read_out in [state.hovered.get(), state.pinned.get()]
+        .into_iter()
+        .flatten()
+    {
+        state.fonts.note(&read_out.index_line());
+    }
     if let Some(definitions) = state.fonts.advance(ui_settings.waits_for_fonts) {
         context.set_fonts(definitions);
     }
