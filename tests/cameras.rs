@@ -21,8 +21,8 @@ use llmscope::viewer::viewpoint::{
     CameraPose, CameraSettings, CameraTaken, CameraWish, Pose, Screen, Viewpoint,
 };
 
-/// The application with five tokens computed, and the file of viewpoints it was given.
-fn with_file(viewpoints_file: Option<PathBuf>) -> Offscreen {
+/// The application with five tokens computed, and the folder of settings it was given.
+fn with_folder(settings_folder: Option<PathBuf>) -> Offscreen {
     let engine = EngineHandle::start().unwrap();
     let source = ModelSource::Folder(fixture("gpt2"));
     let settings = LoadSettings::default();
@@ -39,7 +39,7 @@ fn with_file(viewpoints_file: Option<PathBuf>) -> Offscreen {
     }
     let options = ViewerOptions {
         has_panels: false,
-        viewpoints_file,
+        settings_folder,
         ..ViewerOptions::default()
     };
     let subject = Subject::Model {
@@ -55,7 +55,7 @@ fn with_file(viewpoints_file: Option<PathBuf>) -> Offscreen {
 }
 
 fn offscreen() -> Offscreen {
-    with_file(None)
+    with_folder(None)
 }
 
 fn pose(offscreen: &mut Offscreen) -> Pose {
@@ -77,7 +77,7 @@ fn wish(offscreen: &mut Offscreen, wish: SlotWish) {
 fn a_saved_viewpoint_is_found_again_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("viewpoints.json");
-    let mut first = with_file(Some(file.clone()));
+    let mut first = with_folder(Some(folder.path().to_owned()));
     assert!(!file.exists(), "nothing was saved yet");
     let there = street(&mut first);
     first.look(there);
@@ -86,7 +86,7 @@ fn a_saved_viewpoint_is_found_again_by_the_next_run() {
     wish(&mut first, SlotWish::Rename(7, "My street".to_owned()));
     drop(first);
 
-    let mut second = with_file(Some(file));
+    let mut second = with_folder(Some(folder.path().to_owned()));
     wish(&mut second, SlotWish::GoTo(7));
 
     let here = pose(&mut second).position();
@@ -101,7 +101,7 @@ fn a_damaged_file_is_told_and_put_aside_and_the_program_goes_on() {
     let file = folder.path().join("viewpoints.json");
     fs::write(&file, "not json").unwrap();
 
-    let mut offscreen = with_file(Some(file.clone()));
+    let mut offscreen = with_folder(Some(folder.path().to_owned()));
     wish(&mut offscreen, SlotWish::Save(8));
 
     let aside = folder.path().join("viewpoints.json.bad");

@@ -44,6 +44,9 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
             "bytemuck",
             "crossbeam_channel",
             "egui",
+            "egui_dock",
+            "egui_extras",
+            "egui_plot",
             "glam",
             "png",
             "serde",
@@ -96,7 +99,7 @@ const VIEWER_SIBLINGS: &[&str] = &["camera", "capture", "selection", "ui"];
 const VIEWER_STREAM: &[&str] = &["inference", "playback", "scene", "material"];
 
 /// Rooms that the siblings share: they may name the stream, but no sibling.
-const VIEWER_SHARED: &[&str] = &["slots", "tour", "viewpoint"];
+const VIEWER_SHARED: &[&str] = &["settings_file", "slots", "tour", "viewpoint"];
 
 /// The crate's own name, which its program uses where the library says `crate`.
 const OWN_NAME: &str = "llmscope";

@@ -34,13 +34,13 @@ pub fn run(_args: &ViewArgs) -> Result<(), CliError> {
 #[cfg(feature = "viewer")]
 pub fn run(args: &ViewArgs) -> Result<(), CliError> {
     use crate::viewer::app::{ViewerOptions, run_window};
-    use crate::viewer::slots;
+    use crate::viewer::settings_file;
 
     let asks_for_calm = std::env::var_os("LLMSCOPE_REDUCED_MOTION");
     let options = ViewerOptions {
         theme: args.theme.into(),
         has_reduced_motion: asks_for_calm.is_some_and(|value| value == "1"),
-        viewpoints_file: slots::default_path(),
+        settings_folder: settings_file::folder(),
         ..ViewerOptions::default()
     };
     run_window(super::stage::live_subject(&args.run)?, &options)?;

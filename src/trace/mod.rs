@@ -186,6 +186,14 @@ impl Trace {
             .flat_map(|pass| pass.tokens.iter().copied())
     }
 
+    /// Every position recorded, in order.
+    pub fn positions(&self) -> Vec<TokenTrace<'_>> {
+        let passes = self.passes.iter();
+        passes
+            .flat_map(|pass| pass.positions().filter_map(|pos| pass.token(pos)))
+            .collect()
+    }
+
     /// What is recorded of the position `pos`.
     pub fn token(&self, pos: usize) -> Option<TokenTrace<'_>> {
         // The passes are sorted by position and leave no gap.

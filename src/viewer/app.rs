@@ -28,7 +28,8 @@ use super::pace::PacePlugin;
 use super::scene::{ArcChoice, SceneSettings};
 use super::selection::SelectionPlugin;
 use super::slots::SlotsFile;
-use super::ui::{UiPlugin, UiSettings};
+use super::ui::panels::plots::Plot;
+use super::ui::{ArrangementFile, UiPlugin, UiSettings};
 use super::viewpoint::{CameraSettings, Viewpoint};
 use crate::color::Theme;
 use crate::config::ModelConfig;
@@ -70,8 +71,11 @@ pub struct ViewerOptions {
     pub ui_scale: f32,
     /// Whether the camera cuts instead of flying.
     pub has_reduced_motion: bool,
-    /// The file that keeps saved viewpoints; none where nothing is kept.
-    pub viewpoints_file: Option<PathBuf>,
+    /// The folder that keeps saved viewpoints and the arrangement of the panels; none where nothing
+    /// is kept.
+    pub settings_folder: Option<PathBuf>,
+    /// The views that are open beside the world to begin with.
+    pub plots: Vec<Plot>,
     /// Kinds left out of the world.
     pub hidden: BTreeSet<Kind>,
     /// Which heads have arcs, and what an arc stands for.
@@ -88,7 +92,8 @@ impl Default for ViewerOptions {
             has_legend: true,
             ui_scale: 1.0,
             has_reduced_motion: false,
-            viewpoints_file: None,
+            settings_folder: None,
+            plots: Vec::new(),
             hidden: BTreeSet::new(),
             arc_choice: ArcChoice::default(),
         }
@@ -286,12 +291,18 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         has_reduced_motion: options.has_reduced_motion,
         ..CameraSettings::default()
     });
-    app.insert_resource(SlotsFile(options.viewpoints_file.clone()));
+    let settings_file = |name: &str| {
+        let folder = options.settings_folder.as_ref();
+        folder.map(|folder| folder.join(name))
+    };
+    app.insert_resource(SlotsFile(settings_file("viewpoints.json")));
+    app.insert_resource(ArrangementFile(settings_file("panels.json")));
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;
     ui.has_legend = options.has_legend;
     ui.scale = options.ui_scale;
+    ui.plots.clone_from(&options.plots);
     match subject {
         Subject::Model { engine, prompt } => {
             ui.prompt = prompt;

@@ -16,6 +16,7 @@ pub mod pointing;
 pub mod readout;
 pub mod scene;
 pub mod selection;
+pub mod settings_file;
 pub mod slots;
 pub mod tour;
 pub mod ui;

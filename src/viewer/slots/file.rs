@@ -1,16 +1,12 @@
 //! The file that keeps the slots: read once, and replaced as a whole at every change.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::ffi::OsString;
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::{AnchoredPose, MAX_NAME, N_SLOTS, Place, Slot, Slots};
+use crate::viewer::settings_file::{self, LoadedFile, SaveError};
 use crate::viewer::viewpoint::Viewpoint;
 
 /// What is kept from one run to the next.
@@ -22,31 +18,10 @@ pub struct Kept {
     pub has_reduced_motion: bool,
 }
 
-/// What reading the file gave.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LoadedFile {
-    /// What it holds, or how a first run begins.
-    pub kept: Kept,
-    /// What was wrong with it, for the user.
-    pub message: Option<String>,
-    /// Whether a change may be written there: not over what could be neither read nor put aside.
-    pub may_be_replaced: bool,
-}
-
-/// The file could not be written.
-#[derive(Debug, Error)]
-#[error("the viewpoints cannot be saved to {path}: {source}", path = path.display())]
-pub struct SaveError {
-    path: PathBuf,
-    source: io::Error,
-}
-
-/// A file is longer only if something else wrote it.
-const MAX_BYTES: u64 = 1 << 20;
+/// What the file keeps, as messages call it.
+const WHAT: &str = "viewpoints";
 /// What this program writes and reads.
 const VERSION: u32 = 1;
-/// How many damaged files are put aside under names of their own.
-const MAX_PUT_ASIDE: usize = 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,88 +41,9 @@ struct SlotText {
     pose: Option<AnchoredPose>,
 }
 
-/// Where the file is on this machine: in `LLMSCOPE_CONFIG_DIR`, or in the folder that the system
-/// has for a user's settings; none if neither is known.
-pub fn default_path() -> Option<PathBuf> {
-    path_from(&|name| env::var_os(name))
-}
-
-fn path_from(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let folder = |name: &str| variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let own = folder("LLMSCOPE_CONFIG_DIR").or_else(|| {
-        let all = if cfg!(windows) {
-            folder("APPDATA")
-        } else if cfg!(target_os = "macos") {
-            folder("HOME").map(|home| home.join("Library/Application Support"))
-        } else {
-            // The XDG specification has relative paths ignored.
-            folder("XDG_CONFIG_HOME")
-                .filter(|path| path.is_absolute())
-                .or_else(|| folder("HOME").map(|home| home.join(".config")))
-        };
-        all.map(|all| all.join("llmscope"))
-    });
-    own.map(|own| own.join("viewpoints.json"))
-}
-
 /// Reads the file. One that is not there is a first run's; a damaged one is put aside, and said so.
-pub fn load(path: &Path) -> LoadedFile {
-    let first_run = |message, may_be_replaced| LoadedFile {
-        kept: Kept::default(),
-        message,
-        may_be_replaced,
-    };
-    let reason = match read(path) {
-        Ok(kept) => {
-            return LoadedFile {
-                kept,
-                message: None,
-                may_be_replaced: true,
-            };
-        }
-        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-            return first_run(None, true);
-        }
-        Err(ReadError::Io(error)) => {
-            let message = format!(
-                "The viewpoints in {} cannot be read ({error}), so none will be kept",
-                path.display()
-            );
-            return first_run(Some(message), false);
-        }
-        Err(ReadError::Damaged(reason)) => reason,
-    };
-    match put_aside(path) {
-        Ok(aside) => {
-            let message = format!(
-                "The saved viewpoints were damaged ({reason}); the file is now {}",
-                aside.display()
-            );
-            first_run(Some(message), true)
-        }
-        Err(error) => {
-            let message = format!(
-                "The saved viewpoints in {} are damaged ({reason}) and cannot be put aside \
-                 ({error}), so none will be kept",
-                path.display()
-            );
-            first_run(Some(message), false)
-        }
-    }
-}
-
-enum ReadError {
-    Io(io::Error),
-    Damaged(String),
-}
-
-fn read(path: &Path) -> Result<Kept, ReadError> {
-    let length = fs::metadata(path).map_err(ReadError::Io)?.len();
-    if length > MAX_BYTES {
-        return Err(ReadError::Damaged(format!("it has {length} bytes")));
-    }
-    let bytes = fs::read(path).map_err(ReadError::Io)?;
-    parse(&bytes).map_err(ReadError::Damaged)
+pub fn load(path: &Path) -> LoadedFile<Kept> {
+    settings_file::load(path, WHAT, parse)
 }
 
 fn parse(bytes: &[u8]) -> Result<Kept, String> {
@@ -183,34 +79,12 @@ fn standard(title: &str) -> Option<Viewpoint> {
         .find(|viewpoint| viewpoint.title() == title)
 }
 
-/// Renames a damaged file to a name that is free, and says which.
-fn put_aside(path: &Path) -> io::Result<PathBuf> {
-    for number in 1..=MAX_PUT_ASIDE {
-        let ending = match number {
-            1 => "json.bad".to_owned(),
-            _ => format!("json.{number}.bad"),
-        };
-        let aside = path.with_extension(ending);
-        if !aside.try_exists()? {
-            fs::rename(path, &aside)?;
-            return Ok(aside);
-        }
-    }
-    Err(io::Error::other(format!(
-        "{MAX_PUT_ASIDE} were put aside before; remove them"
-    )))
-}
-
 /// Writes the file: all of it or nothing, and its folder if that is missing.
 ///
 /// # Errors
 ///
 /// If the folder or the file cannot be written; what was there before is then still there.
 pub fn save(path: &Path, kept: &Kept) -> Result<(), SaveError> {
-    let failed = |source| SaveError {
-        path: path.to_owned(),
-        source,
-    };
     let viewpoints = kept.slots.iter().map(|(number, slot)| {
         let (standard, pose) = match &slot.place {
             Place::Standard(viewpoint) => (Some(viewpoint.title().to_owned()), None),
@@ -231,24 +105,13 @@ pub fn save(path: &Path, kept: &Kept) -> Result<(), SaveError> {
         reduced_motion: kept.has_reduced_motion,
         viewpoints: viewpoints.collect(),
     };
-    let text = serde_json::to_vec_pretty(&file).map_err(|error| failed(error.into()))?;
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    // Beside it, so that the rename stays within one file system.
-    let unfinished = path.with_extension(format!("json.{}.new", std::process::id()));
-    let written = fs::File::create(&unfinished)
-        .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&unfinished, path));
-    written.map_err(|error| {
-        // What failed is told; that the rest of it may stay behind changes nothing.
-        drop(fs::remove_file(&unfinished));
-        failed(error)
-    })
+    settings_file::save(path, WHAT, &file)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::ModelConfig;
     use crate::layout::ModelLayout;
@@ -360,33 +223,5 @@ mod tests {
         assert!(message.contains("viewpoints.json"), "{message}");
         assert!(save(&path, &kept()).is_err());
         assert_eq!(names(folder.path()), ["viewpoints.json"]);
-    }
-
-    #[test]
-    fn the_folder_is_the_one_asked_for_or_the_systems_own() {
-        let find = |variables: &[(&str, &str)]| {
-            path_from(&|name| {
-                let found = variables.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| OsString::from(value))
-            })
-        };
-
-        assert_eq!(find(&[]), None);
-        assert_eq!(
-            find(&[("LLMSCOPE_CONFIG_DIR", "here"), ("HOME", "/h")]),
-            Some(Path::new("here").join("viewpoints.json"))
-        );
-        if cfg!(target_os = "linux") {
-            let of = |path: &str| Some(PathBuf::from(path));
-            assert_eq!(
-                find(&[("XDG_CONFIG_HOME", "/x"), ("HOME", "/h")]),
-                of("/x/llmscope/viewpoints.json")
-            );
-            assert_eq!(
-                find(&[("XDG_CONFIG_HOME", "x"), ("HOME", "/h")]),
-                of("/h/.config/llmscope/viewpoints.json")
-            );
-            assert_eq!(find(&[("LLMSCOPE_CONFIG_DIR", ""), ("HOME", "")]), None);
-        }
     }
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use bevy::prelude::*;
 
 pub use anchor::AnchoredPose;
-pub use file::{Kept, LoadedFile, SaveError, default_path, load, save};
+pub use file::{Kept, load, save};
 
 use super::ViewerSystems;
 use super::scene::SceneLayout;

@@ -1,7 +1,9 @@
 //! Keyboard shortcuts; the help sheet lists them from the same table.
 
 use bevy::prelude::*;
+use bevy_egui::input::EguiWantsInput;
 
+use super::panels::Plot;
 use super::panels::help::{Command, SHORTCUTS};
 use super::{UiSettings, UiState};
 use crate::color::Theme;
@@ -45,6 +47,12 @@ fn key_code(name: &str) -> Option<KeyCode> {
         "PageUp" => KeyCode::PageUp,
         "Home" => KeyCode::Home,
         "F1" => KeyCode::F1,
+        "F2" => KeyCode::F2,
+        "F3" => KeyCode::F3,
+        "F4" => KeyCode::F4,
+        "F5" => KeyCode::F5,
+        "F6" => KeyCode::F6,
+        "F7" => KeyCode::F7,
         "Esc" => KeyCode::Escape,
         "B" => KeyCode::KeyB,
         "F" => KeyCode::KeyF,
@@ -104,6 +112,7 @@ fn commands(keys: &ButtonInput<KeyCode>) -> Vec<Command> {
 
 pub(super) fn obey_keys(
     keys: Res<ButtonInput<KeyCode>>,
+    egui: Res<EguiWantsInput>,
     active_tour: Res<ActiveTour>,
     mut state: ResMut<UiState>,
     mut ui_settings: ResMut<UiSettings>,
@@ -114,7 +123,11 @@ pub(super) fn obey_keys(
     mut tour: MessageWriter<TourWish>,
 ) {
     // Nothing to obey leaves every resource as unchanged as it is.
-    let commands = commands(&keys);
+    let mut commands = commands(&keys);
+    if egui.wants_any_keyboard_input() {
+        // Whoever types means the letters, but the keys that type nothing still work.
+        commands.retain(|command| command.is_of_function_key());
+    }
     let has_tour = active_tour.run().is_some();
     for command in commands {
         match command {
@@ -172,6 +185,18 @@ pub(super) fn obey_keys(
             }
             Command::TogglePanels => ui_settings.has_panels = !ui_settings.has_panels,
             Command::ToggleLabels => ui_settings.has_labels = !ui_settings.has_labels,
+            Command::TogglePlot(index) => {
+                if let Some(plot) = Plot::ALL.get(index) {
+                    state.panels.plots.dock.toggle(*plot);
+                    ui_settings.has_panels = true;
+                }
+            }
+            Command::TearPlot(index) => {
+                if let Some(plot) = Plot::ALL.get(index) {
+                    state.panels.plots.dock.tear(*plot);
+                    ui_settings.has_panels = true;
+                }
+            }
             Command::ToggleHelp => state.panels.help.is_open = !state.panels.help.is_open,
             Command::Close => state.panels.help.is_open = false,
             Command::Move | Command::Select => {}

@@ -3,6 +3,7 @@
 //! A panel is a value: state in a struct, data by reference, wishes out. This file gathers the data,
 //! draws the panels and sends the wishes on.
 
+mod arrangement;
 mod fonts;
 mod inspect;
 mod keys;
@@ -14,12 +15,12 @@ mod view;
 mod wishes;
 
 use bevy::prelude::*;
-use bevy_egui::input::egui_wants_any_keyboard_input;
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
+pub use arrangement::ArrangementFile;
 use fonts::Fonts;
 use labels::{Eye, LabelScene, Room};
-use panels::{Inspection, Panels};
+use panels::{Inspection, Panels, Plot, PlotView};
 pub use view::UiView;
 use wishes::{Wishes, fulfil};
 
@@ -31,6 +32,7 @@ use super::scene::{DrawList, Predictions, SceneLayout, SceneSettings, ValueTable
 use super::slots::{SlotNews, Slots};
 use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
+use crate::trace::{TokenTrace, Trace};
 
 /// Draws panels and labels, and turns keys and clicks into messages.
 pub struct UiPlugin;
@@ -43,16 +45,11 @@ impl Plugin for UiPlugin {
         app.init_resource::<UiState>()
             .init_resource::<UiSettings>()
             .init_resource::<Pointer>()
+            .init_resource::<ArrangementFile>()
             .add_message::<SelectionWish>()
-            .add_systems(
-                Update,
-                (
-                    note_events,
-                    note_slots,
-                    keys::obey_keys.run_if(not(egui_wants_any_keyboard_input)),
-                ),
-            )
-            .add_systems(EguiPrimaryContextPass, draw_ui);
+            .add_systems(Update, (note_events, note_slots, keys::obey_keys))
+            .add_systems(Startup, arrangement::read)
+            .add_systems(EguiPrimaryContextPass, (draw_ui, arrangement::keep).chain());
     }
 }
 
@@ -71,6 +68,8 @@ pub struct UiSettings {
     pub can_run: bool,
     /// Size of panels and labels to begin with; 1 is the screen's own.
     pub scale: f32,
+    /// The views that are open beside the world to begin with, besides those that were kept.
+    pub plots: Vec<Plot>,
     /// Whether a frame waits until the fonts that its texts need are there.
     pub waits_for_fonts: bool,
 }
@@ -84,6 +83,7 @@ impl Default for UiSettings {
             prompt: String::new(),
             can_run: true,
             scale: 1.0,
+            plots: Vec::new(),
             waits_for_fonts: false,
         }
     }
@@ -318,13 +318,30 @@ fn draw_ui(
         }
         hover = hovered.and_then(|read_out| shown.hover(read_out, &pointed, scale, &projector));
     }
+    let positions: Vec<TokenTrace<'_>> = trace.trace().map(Trace::positions).unwrap_or_default();
+    let plot_view = PlotView {
+        model: trace.model(),
+        positions: &positions,
+        version: state.n_passes,
+        token_text: &token_text,
+        lens: &|layer, pos| trace.lens(layer, pos),
+        playhead: *playhead,
+        pinned: highlight.pinned,
+        theme: scene_settings.theme,
+        is_computing: view.is_computing,
+        can_run: view.can_run,
+    };
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
     if ui_settings.has_panels {
-        free = state
-            .panels
-            .show(&context, &view, inspection.as_ref(), &mut intents);
+        free = state.panels.show(
+            &context,
+            &view,
+            &plot_view,
+            inspection.as_ref(),
+            &mut intents,
+        );
     } else if ui_settings.has_legend {
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }

@@ -77,6 +77,11 @@ pub(super) fn fulfil(
         Intent::Reduce(reduction) => scene_settings.reduction = reduction,
         Intent::Links(has_links) => scene_settings.has_links = has_links,
         Intent::Hide(kinds) => scene_settings.hidden = kinds,
+        Intent::TogglePlot(plot) => state.panels.plots.dock.toggle(plot),
+        Intent::TearPlot(plot) => state.panels.plots.dock.tear(plot),
+        Intent::Pin(cell) => {
+            wishes.selection.write(SelectionWish::Pin(cell));
+        }
         Intent::Visit(cell) => {
             wishes.selection.write(SelectionWish::Visit(cell));
         }

@@ -36,6 +36,10 @@ pub enum Command {
     TogglePanels,
     /// With or without names in the world.
     ToggleLabels,
+    /// Open the view of this number, bring it to the front, or close it.
+    TogglePlot(usize),
+    /// Make a window of the view of this number, or dock it again.
+    TearPlot(usize),
     /// Open or close this sheet.
     ToggleHelp,
     /// Close this sheet, or end the tour.
@@ -47,11 +51,21 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether its keys are among F1 to F12, which type nothing.
+    pub fn is_of_function_key(self) -> bool {
+        matches!(
+            self,
+            Self::TogglePlot(_) | Self::TearPlot(_) | Self::ToggleHelp
+        )
+    }
+
     /// What the key at `index` of a shortcut's keys does, where each has a slot of its own.
     pub fn nth(self, index: usize) -> Self {
         match self {
             Self::GoToSlot(first) => Self::GoToSlot(first + index),
             Self::SaveSlot(first) => Self::SaveSlot(first + index),
+            Self::TogglePlot(first) => Self::TogglePlot(first + index),
+            Self::TearPlot(first) => Self::TearPlot(first + index),
             other => other,
         }
     }
@@ -144,6 +158,20 @@ pub const SHORTCUTS: &[Shortcut] = &[
     shortcut(&["T"], Command::ToggleTheme, "Dark or light"),
     shortcut(&["H"], Command::TogglePanels, "With or without panels"),
     shortcut(&["L"], Command::ToggleLabels, "With or without labels"),
+    row(
+        "F2 … F7",
+        &["F2", "F3", "F4", "F5", "F6", "F7"],
+        Command::TogglePlot(0),
+        "Open or close a panel",
+    ),
+    row(
+        "Shift+F2 … F7",
+        &[
+            "Shift+F2", "Shift+F3", "Shift+F4", "Shift+F5", "Shift+F6", "Shift+F7",
+        ],
+        Command::TearPlot(0),
+        "Tear it off, or dock it",
+    ),
     row("Tab", &[], Command::Move, "From panel to panel"),
     shortcut(&["F1"], Command::ToggleHelp, "This sheet"),
     shortcut(&["Esc"], Command::Close, "Close this sheet, end the tour"),

@@ -3,6 +3,7 @@
 pub mod help;
 pub mod inspector;
 mod legend;
+pub mod plots;
 mod prompt;
 mod show;
 mod text;
@@ -21,6 +22,7 @@ use egui::{
 pub use help::HelpSheet;
 pub use inspector::{Inspection, InspectorPanel};
 pub use legend::LegendPanel;
+pub use plots::{Plot, PlotView, Plots};
 pub use prompt::PromptPanel;
 pub use show::ShowPanel;
 pub use text::TextPanel;
@@ -79,6 +81,12 @@ pub enum Intent {
     Links(bool),
     /// Leave these kinds out, and no other.
     Hide(BTreeSet<Kind>),
+    /// Open this view beside the world, bring it to the front, or close it.
+    TogglePlot(Plot),
+    /// Make a window of this view, or dock it again.
+    TearPlot(Plot),
+    /// Pin this number.
+    Pin(Cell),
     /// Pin this number and fly there.
     Visit(Cell),
     /// Let go of the pinned number.
@@ -98,6 +106,8 @@ pub struct Panels {
     pub prompt: PromptPanel,
     /// Which parts of the world are shown.
     pub show: ShowPanel,
+    /// The views beside the world.
+    pub plots: Plots,
     /// The text so far and what may come next.
     pub text: TextPanel,
     /// The number that was chosen.
@@ -123,6 +133,7 @@ impl Panels {
         &mut self,
         context: &Context,
         view: &UiView<'_>,
+        plot_view: &PlotView<'_>,
         inspection: Option<&Inspection<'_>>,
         intents: &mut Vec<Intent>,
     ) -> Rect {
@@ -146,7 +157,7 @@ impl Panels {
             .show_separator_line(false)
             .show_inside(&mut root, |ui| {
                 ScrollArea::vertical().show(ui, |ui| {
-                    self.prompt.ui(ui, view, intents);
+                    self.prompt.ui(ui, view, &self.plots.dock, intents);
                     ui.add_space(8.0);
                     ui.separator();
                     self.show.ui(ui, view, intents);
@@ -175,8 +186,9 @@ impl Panels {
                     self.text.ui(ui, view, intents);
                 });
             });
+        let world = self.plots.show(&mut root, plot_view, intents);
         self.help.show(context, view.theme);
-        root.available_rect_before_wrap()
+        world
     }
 
     /// Draws the legend by itself, for pictures of the world, and says how much it takes at the right.

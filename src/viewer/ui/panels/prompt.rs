@@ -2,6 +2,8 @@
 
 use egui::{Button, Slider, TextEdit, Ui};
 
+use super::plots::Plot;
+use super::plots::dock::Dock;
 use super::{Intent, ViewpointsSection, heading};
 use crate::color::{RangeEnd, RangeMode, RangeSettings, Scaling, Theme};
 use crate::model::SamplerSettings;
@@ -38,9 +40,13 @@ impl Default for PromptPanel {
 
 impl PromptPanel {
     /// Draws the panel.
-    pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, dock: &Dock, intents: &mut Vec<Intent>) {
         heading(ui, "Prompt");
         self.prompt(ui, view, intents);
+        ui.add_space(8.0);
+        ui.separator();
+        heading(ui, "Panels");
+        plots(ui, dock, intents);
         ui.add_space(8.0);
         ui.separator();
         heading(ui, "Next token");
@@ -203,6 +209,26 @@ fn ranges(ui: &mut Ui, now: RangeSettings, intents: &mut Vec<Intent>) {
             ),
         ] {
             choose(ui, RangeSettings { scaling, ..now }, title, hint);
+        }
+    });
+}
+
+/// Which views are open beside the world.
+fn plots(ui: &mut Ui, dock: &Dock, intents: &mut Vec<Intent>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0;
+        for plot in Plot::ALL {
+            let tip = format!("{} ({}; with Shift as a window)", plot.tip(), plot.key());
+            let button = Button::selectable(dock.is_open(plot), plot.title());
+            let response = ui.add(button.frame_when_inactive(true)).on_hover_text(tip);
+            if response.clicked() {
+                let has_shift = ui.input(|input| input.modifiers.shift);
+                intents.push(if has_shift {
+                    Intent::TearPlot(plot)
+                } else {
+                    Intent::TogglePlot(plot)
+                });
+            }
         }
     });
 }

@@ -1,0 +1,475 @@
+//! Where the views are: in tabs around the world, or torn off as windows.
+
+mod arrangement;
+
+use egui::{Margin, Rect, Ui, WidgetText, pos2, vec2};
+use egui_dock::{
+    DockArea, DockState, Node, NodePath, OverlayType, Split, Style, SurfaceIndex, TabPath,
+    TabStyle, TabViewer,
+};
+
+use super::Plot;
+use crate::color::Theme;
+use crate::viewer::ui::theme;
+
+pub use arrangement::{Arrangement, Part, Window};
+
+/// What a tab shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tab {
+    /// The world, which is always there.
+    World,
+    /// A view.
+    Plot(Plot),
+}
+
+/// Where the views are.
+pub struct Dock {
+    state: DockState<Tab>,
+    /// What it was last drawn into.
+    area: Rect,
+    /// A change that was asked for between two frames.
+    wish: Option<Wish>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    Toggle(Plot),
+    Tear(Plot),
+}
+
+/// An area smaller than this, in points, has no room for views beside the world.
+const LEAST_ROOM: egui::Vec2 = vec2(420.0, 300.0);
+/// The share of the area that stays the world's when the first view opens.
+const WORLDS_SHARE: f32 = 0.54;
+/// An area that much wider than high has its views at the right, else below.
+const WIDE: f32 = 1.5;
+/// Size of a view just torn off, in points.
+const WINDOW_SIZE: egui::Vec2 = vec2(560.0, 420.0);
+
+impl Default for Dock {
+    fn default() -> Self {
+        Self {
+            state: DockState::new(vec![Tab::World]),
+            area: Rect::ZERO,
+            wish: None,
+        }
+    }
+}
+
+impl Dock {
+    /// Opens the view, brings it to the front, or closes it if it is in front already; in the next
+    /// frame.
+    pub fn toggle(&mut self, plot: Plot) {
+        self.wish = Some(Wish::Toggle(plot));
+    }
+
+    /// Makes a window of the view, or docks it again; in the next frame.
+    pub fn tear(&mut self, plot: Plot) {
+        self.wish = Some(Wish::Tear(plot));
+    }
+
+    /// Whether the view is open, in front or not.
+    pub fn is_open(&self, plot: Plot) -> bool {
+        self.find(plot).is_some()
+    }
+
+    /// Whether the view is open and in front of those it shares a place with.
+    pub fn is_in_front(&self, plot: Plot) -> bool {
+        self.find(plot).is_some_and(|path| {
+            let leaf = self.state.leaf(path.node_path());
+            leaf.is_ok_and(|leaf| leaf.active == path.tab)
+        })
+    }
+
+    /// Whether the view is a window of its own.
+    pub fn is_torn_off(&self, plot: Plot) -> bool {
+        self.find(plot).is_some_and(|path| !path.surface.is_main())
+    }
+
+    /// Draws the open views, each by `draw`, and says which part they leave to the world.
+    pub fn show(&mut self, ui: &mut Ui, theme: Theme, draw: &mut dyn FnMut(&mut Ui, Plot)) -> Rect {
+        let area = ui.available_rect_before_wrap();
+        self.area = area;
+        match self.wish.take() {
+            Some(Wish::Toggle(plot)) => self.toggle_now(plot),
+            Some(Wish::Tear(plot)) => self.tear_now(plot),
+            None => {}
+        }
+        let has_views = self.state.iter_all_tabs().nth(1).is_some();
+        if !has_views || area.width() < LEAST_ROOM.x || area.height() < LEAST_ROOM.y {
+            return area;
+        }
+        let mut viewer = Viewer { world: area, draw };
+        DockArea::new(&mut self.state)
+            .style(style(ui, theme))
+            .show_leaf_close_all_buttons(false)
+            .show_leaf_collapse_buttons(false)
+            .window_bounds(ui.ctx().content_rect())
+            .show_inside(ui, &mut viewer);
+        viewer.world
+    }
+
+    fn find(&self, plot: Plot) -> Option<TabPath> {
+        self.state.find_tab(&Tab::Plot(plot))
+    }
+
+    fn toggle_now(&mut self, plot: Plot) {
+        match self.find(plot) {
+            None => self.open(plot),
+            Some(path) if self.is_in_front(plot) => {
+                self.state.remove_tab(path);
+            }
+            Some(path) => self.bring_forward(path),
+        }
+    }
+
+    fn bring_forward(&mut self, path: TabPath) {
+        // The path was found just now.
+        let result = self.state.set_active_tab(path);
+        debug_assert!(result.is_ok(), "{path:?}");
+        self.state.set_focused_node_and_surface(path.node_path());
+    }
+
+    /// Opens a view that is not open, where others are docked, or beside the world.
+    pub fn open(&mut self, plot: Plot) {
+        let tab = Tab::Plot(plot);
+        let beside = self.state.iter_leaves().find_map(|(path, leaf)| {
+            let has_world = leaf.tabs.contains(&Tab::World);
+            (path.surface.is_main() && !has_world).then_some(path)
+        });
+        if let Some(path) = beside
+            && let Ok(leaf) = self.state.leaf_mut(path)
+        {
+            leaf.append_tab(tab);
+            self.state.set_focused_node_and_surface(path);
+            return;
+        }
+        let Some(world) = self.state.find_tab(&Tab::World) else {
+            return; // It is never closed.
+        };
+        let split = if self.area.width() > WIDE * self.area.height() {
+            Split::Right
+        } else {
+            Split::Below
+        };
+        self.state
+            .split(world.node_path(), split, WORLDS_SHARE, Node::leaf(tab));
+    }
+
+    fn tear_now(&mut self, plot: Plot) {
+        match self.find(plot) {
+            Some(path) if path.surface.is_main() => {
+                let size = WINDOW_SIZE.min(0.8 * self.area.size());
+                let corner = self.area.center() - 0.5 * size;
+                self.state
+                    .detach_tab(path, Rect::from_min_size(corner, size));
+            }
+            Some(path) => {
+                self.state.remove_tab(path);
+                self.open(plot);
+            }
+            None => {
+                self.open(plot);
+                self.tear_now(plot);
+            }
+        }
+    }
+
+    /// How the views are arranged, in words and numbers.
+    pub fn arrangement(&self) -> Arrangement {
+        let surfaces = self.state.iter_surfaces_indexed();
+        let mut windows = Vec::new();
+        let mut main = None;
+        for (index, surface) in surfaces {
+            let Some(tree) = surface.node_tree() else {
+                continue;
+            };
+            let part = arrangement::part_of(tree, egui_dock::NodeIndex::root());
+            if index.is_main() {
+                main = part;
+            } else if let (egui_dock::Surface::Window(_, state), Some(part)) = (surface, part) {
+                let rect = if state.rect().is_finite() && state.rect().is_positive() {
+                    state.rect()
+                } else {
+                    Rect::from_center_size(self.area.center(), WINDOW_SIZE)
+                };
+                windows.push(Window {
+                    left: rect.min.x,
+                    top: rect.min.y,
+                    width: rect.width(),
+                    height: rect.height(),
+                    part,
+                });
+            }
+        }
+        Arrangement {
+            main: main.unwrap_or_default(),
+            windows,
+        }
+    }
+
+    /// Arranges the views so. What is not known, or there twice, is left out; the world is there in
+    /// any case.
+    pub fn arrange(&mut self, arrangement: &Arrangement) {
+        let (main, windows) = arrangement.cleaned();
+        let mut state = DockState::new(vec![Tab::World]);
+        arrangement::build(
+            state.main_surface_mut(),
+            egui_dock::NodeIndex::root(),
+            &main,
+        );
+        for window in windows {
+            let index = state.add_window(vec![Tab::World]);
+            if let Some(tree) = state.get_surface_mut(index).and_then(|s| s.node_tree_mut()) {
+                arrangement::build(tree, egui_dock::NodeIndex::root(), &window.part);
+            }
+            if let Some(placed) = state.get_window_state_mut(index) {
+                placed.set_position(pos2(window.left, window.top));
+                placed.set_size(vec2(window.width, window.height));
+            }
+        }
+        state.set_focused_node_and_surface(NodePath::new(
+            SurfaceIndex::main(),
+            egui_dock::NodeIndex::root(),
+        ));
+        self.state = state;
+    }
+}
+
+/// The tabs' contents.
+struct Viewer<'a> {
+    world: Rect,
+    draw: &'a mut dyn FnMut(&mut Ui, Plot),
+}
+
+impl TabViewer for Viewer<'_> {
+    type Tab = Tab;
+
+    fn title(&mut self, tab: &mut Tab) -> WidgetText {
+        match tab {
+            Tab::World => "World".into(),
+            Tab::Plot(plot) => plot.title().into(),
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, tab: &mut Tab) {
+        match *tab {
+            Tab::World => self.world = ui.max_rect(),
+            Tab::Plot(plot) => (self.draw)(ui, plot),
+        }
+    }
+
+    fn id(&mut self, tab: &mut Tab) -> egui::Id {
+        match tab {
+            Tab::World => egui::Id::new("world"),
+            Tab::Plot(plot) => egui::Id::new(plot.name()),
+        }
+    }
+
+    fn on_tab_button(&mut self, tab: &mut Tab, response: &egui::Response) {
+        let (title, is_plot) = match *tab {
+            Tab::World => ("World", false),
+            Tab::Plot(plot) => (plot.title(), true),
+        };
+        response.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::WidgetType::SelectableLabel, true, title)
+        });
+        if let (true, Tab::Plot(plot)) = (is_plot, *tab) {
+            response.clone().on_hover_text(format!(
+                "{} ({}). Drag to move it, out of its row to tear it off.",
+                plot.tip(),
+                plot.key()
+            ));
+        }
+    }
+
+    fn is_closeable(&self, tab: &Tab) -> bool {
+        *tab != Tab::World
+    }
+
+    fn allowed_in_windows(&self, tab: &mut Tab) -> bool {
+        *tab != Tab::World
+    }
+
+    fn clear_background(&self, tab: &Tab) -> bool {
+        *tab != Tab::World
+    }
+
+    fn scroll_bars(&self, _tab: &Tab) -> [bool; 2] {
+        [false, false] // A view scrolls what is long in it, and keeps its headings.
+    }
+
+    fn tab_style_override(&self, tab: &Tab, global: &TabStyle) -> Option<TabStyle> {
+        (*tab == Tab::World).then(|| {
+            let mut style = global.clone();
+            style.tab_body.inner_margin = Margin::ZERO;
+            style.tab_body.stroke = egui::Stroke::NONE;
+            style
+        })
+    }
+}
+
+/// Quiet: the ground of the panels, the names of those in front in strong type.
+fn style(ui: &Ui, theme: Theme) -> Style {
+    let neutrals = theme.neutrals();
+    let (ground, road) = (theme::panel_fill(theme), theme::color(neutrals.road));
+    let (strong, weak) = (theme::color(neutrals.text), theme::weak_text(theme));
+    let mut style = Style::from_egui(ui.style());
+    style.main_surface_border_stroke = egui::Stroke::NONE;
+    style.separator.width = 3.0;
+    style.separator.color_idle = road;
+    style.separator.color_hovered = weak;
+    style.separator.color_dragged = theme::accent(theme);
+    style.tab_bar.bg_fill = ground;
+    style.tab_bar.hline_color = road;
+    style.tab_bar.height = 26.0;
+    style.overlay.overlay_type = OverlayType::HighlightedAreas;
+    style.overlay.selection_color = theme::accent(theme).gamma_multiply(0.35);
+    style.tab.tab_body.bg_fill = ground;
+    style.tab.tab_body.stroke = egui::Stroke::NONE;
+    style.tab.tab_body.inner_margin = Margin::symmetric(10, 8);
+    style.tab.spacing = 2.0;
+    for (part, text) in [
+        (&mut style.tab.active, strong),
+        (&mut style.tab.focused, strong),
+        (&mut style.tab.inactive, weak),
+        (&mut style.tab.hovered, strong),
+        (&mut style.tab.active_with_kb_focus, strong),
+        (&mut style.tab.focused_with_kb_focus, strong),
+        (&mut style.tab.inactive_with_kb_focus, strong),
+    ] {
+        part.bg_fill = ground;
+        part.outline_color = egui::Color32::TRANSPARENT;
+        part.text_color = text;
+    }
+    for part in [
+        &mut style.tab.active_with_kb_focus,
+        &mut style.tab.focused_with_kb_focus,
+        &mut style.tab.inactive_with_kb_focus,
+    ] {
+        part.outline_color = theme::accent(theme);
+    }
+    style.tab.hovered.bg_fill = road;
+    style
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Draws the dock into this many points, and says what is left to the world and which views
+    /// were drawn.
+    fn drawn(dock: &mut Dock, width: f32, height: f32) -> (Rect, Vec<Plot>) {
+        let context = egui::Context::default();
+        let input = egui::RawInput {
+            screen_rect: Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(width, height))),
+            ..egui::RawInput::default()
+        };
+        let mut result = (Rect::NOTHING, Vec::new());
+        for _ in 0..3 {
+            let mut plots = Vec::new();
+            let mut world = Rect::NOTHING;
+            drop(context.run_ui(input.clone(), |ui| {
+                world = dock.show(ui, Theme::Dark, &mut |_, plot| plots.push(plot));
+            }));
+            result = (world, plots);
+        }
+        result
+    }
+
+    #[test]
+    fn with_no_view_open_the_world_has_it_all() {
+        let (world, plots) = drawn(&mut Dock::default(), 900.0, 600.0);
+
+        assert_eq!(world.size(), vec2(900.0, 600.0));
+        assert_eq!(plots, []);
+    }
+
+    #[test]
+    fn a_view_opens_beside_the_world_the_next_before_it_and_the_key_again_closes_it() {
+        let mut dock = Dock::default();
+        drawn(&mut dock, 900.0, 700.0);
+        dock.toggle(Plot::Attention);
+        let (below, plots) = drawn(&mut dock, 900.0, 700.0);
+        assert_eq!(plots, [Plot::Attention]);
+        assert!(below.height() < 400.0 && below.width() > 890.0, "{below}");
+
+        dock.toggle(Plot::Summary);
+        let (_, plots) = drawn(&mut dock, 900.0, 700.0);
+        assert_eq!(plots, [Plot::Summary], "in front of the other");
+        assert!(dock.is_open(Plot::Attention) && !dock.is_in_front(Plot::Attention));
+
+        dock.toggle(Plot::Attention);
+        let (_, plots) = drawn(&mut dock, 900.0, 700.0);
+        assert_eq!(plots, [Plot::Attention], "brought to the front");
+
+        for plot in [Plot::Attention, Plot::Summary] {
+            dock.toggle(plot);
+            drawn(&mut dock, 900.0, 700.0);
+        }
+        let (world, plots) = drawn(&mut dock, 900.0, 700.0);
+        assert_eq!((world.height(), plots), (700.0, vec![]));
+    }
+
+    #[test]
+    fn in_a_wide_area_views_stand_at_the_right() {
+        let mut dock = Dock::default();
+        drawn(&mut dock, 1600.0, 700.0);
+        dock.toggle(Plot::Lens);
+
+        let (world, _) = drawn(&mut dock, 1600.0, 700.0);
+
+        assert!(world.width() < 1000.0 && world.height() > 600.0, "{world}");
+    }
+
+    #[test]
+    fn a_view_torn_off_is_a_window_and_leaves_the_world_its_room() {
+        let mut dock = Dock::default();
+        drawn(&mut dock, 900.0, 700.0);
+        dock.tear(Plot::Saliency);
+        let (world, plots) = drawn(&mut dock, 900.0, 700.0);
+        assert_eq!(plots, [Plot::Saliency]);
+        assert!(world.height() > 650.0, "{world}");
+        assert!(dock.is_torn_off(Plot::Saliency));
+
+        dock.tear(Plot::Saliency);
+        let (world, _) = drawn(&mut dock, 900.0, 700.0);
+        assert!(world.height() < 400.0, "docked again: {world}");
+    }
+
+    #[test]
+    fn too_small_an_area_shows_the_world_alone() {
+        let mut dock = Dock::default();
+        drawn(&mut dock, 900.0, 700.0);
+        dock.toggle(Plot::Lens);
+
+        let (world, plots) = drawn(&mut dock, 300.0, 700.0);
+
+        assert_eq!((world.width(), plots), (300.0, vec![]));
+    }
+
+    #[test]
+    fn an_arrangement_is_the_same_after_it_was_kept_and_read() {
+        let mut dock = Dock::default();
+        drawn(&mut dock, 900.0, 700.0);
+        for plot in [Plot::Lens, Plot::Summary] {
+            dock.toggle(plot);
+            drawn(&mut dock, 900.0, 700.0);
+        }
+        dock.tear(Plot::Attention);
+        drawn(&mut dock, 900.0, 700.0);
+        let kept = serde_json::to_string(&dock.arrangement()).unwrap();
+
+        let mut other = Dock::default();
+        other.arrange(&serde_json::from_str(&kept).unwrap());
+        let (world, plots) = drawn(&mut other, 900.0, 700.0);
+
+        let (same_world, same_plots) = drawn(&mut dock, 900.0, 700.0);
+        assert_eq!((world, plots), (same_world, same_plots));
+        assert!(other.is_torn_off(Plot::Attention));
+        assert!(other.is_open(Plot::Lens) && !other.is_in_front(Plot::Lens));
+        let again = serde_json::to_string(&other.arrangement()).unwrap();
+        assert_eq!(again, kept);
+    }
+}

@@ -1,0 +1,208 @@
+//! The views beside the world: each shows what the passes computed in one way, follows the playhead
+//! and the selection, and sends the user's choices back as intents.
+//!
+//! They dock around the world, can be torn off as windows, and their arrangement is kept.
+
+mod activations;
+mod attention;
+pub mod dock;
+mod embeddings;
+mod lens;
+mod saliency;
+mod summary;
+
+use egui::{Rect, RichText, Ui};
+
+use super::Intent;
+use crate::analysis::Candidate;
+use crate::color::Theme;
+use crate::engine::LoadedModel;
+use crate::layout::Cell;
+use crate::trace::TokenTrace;
+use crate::viewer::playback::Playhead;
+use crate::viewer::ui::theme;
+use dock::Dock;
+
+pub use activations::ActivationsPlot;
+pub use attention::AttentionPlot;
+pub use embeddings::EmbeddingsPlot;
+pub use lens::LensPlot;
+pub use saliency::SaliencyPlot;
+pub use summary::SummaryPlot;
+
+/// One of the views beside the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Plot {
+    /// Layers, shapes, parameters and memory.
+    Summary,
+    /// How large values are, by layer and token.
+    Activations,
+    /// Who attends to whom.
+    Attention,
+    /// Tokens as points.
+    Embeddings,
+    /// Which tokens a prediction hangs on.
+    Saliency,
+    /// What each layer would predict, and which part adds what to a prediction.
+    Lens,
+}
+
+impl Plot {
+    /// All of them, in the order of their keys.
+    pub const ALL: [Self; 6] = [
+        Self::Summary,
+        Self::Activations,
+        Self::Attention,
+        Self::Embeddings,
+        Self::Saliency,
+        Self::Lens,
+    ];
+
+    /// Its name on screen.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Summary => "Summary",
+            Self::Activations => "Activations",
+            Self::Attention => "Attention",
+            Self::Embeddings => "Embeddings",
+            Self::Saliency => "Saliency",
+            Self::Lens => "Lens & attribution",
+        }
+    }
+
+    /// Its name in the file that keeps the arrangement.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Summary => "summary",
+            Self::Activations => "activations",
+            Self::Attention => "attention",
+            Self::Embeddings => "embeddings",
+            Self::Saliency => "saliency",
+            Self::Lens => "lens",
+        }
+    }
+
+    /// The key that opens and closes it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Summary => "F2",
+            Self::Activations => "F3",
+            Self::Attention => "F4",
+            Self::Embeddings => "F5",
+            Self::Saliency => "F6",
+            Self::Lens => "F7",
+        }
+    }
+
+    /// What it shows, in a few words.
+    pub fn tip(self) -> &'static str {
+        match self {
+            Self::Summary => "Layers, shapes, parameters and memory",
+            Self::Activations => "How large values are, by layer and token",
+            Self::Attention => "Who attends to whom, head by head",
+            Self::Embeddings => "Tokens as points in two or three dimensions",
+            Self::Saliency => "Which tokens a prediction hangs on",
+            Self::Lens => "What each layer would predict, and which part adds what",
+        }
+    }
+}
+
+/// What the views show.
+pub struct PlotView<'a> {
+    /// The model, once it is loaded.
+    pub model: Option<&'a LoadedModel>,
+    /// Every position whose pass is complete, position 0 first.
+    pub positions: &'a [TokenTrace<'a>],
+    /// Counts up when the model, the text or a value of `positions` has changed: what was computed
+    /// from them under another number is stale.
+    pub version: u64,
+    /// A token's text as it can be shown, blanks made visible.
+    pub token_text: &'a dyn Fn(u32) -> String,
+    /// What the end of a layer predicts to follow a position, most probable first; none where that
+    /// is not known.
+    pub lens: &'a dyn Fn(usize, usize) -> Option<&'a [Candidate]>,
+    /// Where the picture stands.
+    pub playhead: Playhead,
+    /// The number that is chosen in the world.
+    pub pinned: Option<Cell>,
+    /// Dark or light.
+    pub theme: Theme,
+    /// Whether a pass is being computed.
+    pub is_computing: bool,
+    /// Whether there are weights to run.
+    pub can_run: bool,
+}
+
+impl PlotView<'_> {
+    /// The position the playhead stands at, of those that are complete.
+    pub fn lane(&self) -> Option<usize> {
+        let last = self.positions.len().checked_sub(1)?;
+        Some(self.playhead.lane.min(last))
+    }
+}
+
+/// The views and how they are arranged.
+#[derive(Default)]
+pub struct Plots {
+    /// Where each one is.
+    pub dock: Dock,
+    /// Layers, shapes, parameters and memory.
+    pub summary: SummaryPlot,
+    /// How large values are, by layer and token.
+    pub activations: ActivationsPlot,
+    /// Who attends to whom.
+    pub attention: AttentionPlot,
+    /// Tokens as points.
+    pub embeddings: EmbeddingsPlot,
+    /// Which tokens a prediction hangs on.
+    pub saliency: SaliencyPlot,
+    /// What each layer would predict, and which part adds what.
+    pub lens: LensPlot,
+}
+
+impl Plots {
+    /// Draws the open views around the world, and says which part they leave to it.
+    pub fn show(&mut self, ui: &mut Ui, view: &PlotView<'_>, intents: &mut Vec<Intent>) -> Rect {
+        // The dock lends itself to the drawing, and the views to its tabs.
+        let mut dock = std::mem::take(&mut self.dock);
+        let world = dock.show(ui, view.theme, &mut |ui, plot| {
+            self.plot(ui, plot, view, intents);
+        });
+        self.dock = dock;
+        world
+    }
+
+    /// Draws one view by itself.
+    pub fn plot(
+        &mut self,
+        ui: &mut Ui,
+        plot: Plot,
+        view: &PlotView<'_>,
+        intents: &mut Vec<Intent>,
+    ) {
+        match plot {
+            Plot::Summary => self.summary.ui(ui, view, intents),
+            Plot::Activations => self.activations.ui(ui, view, intents),
+            Plot::Attention => self.attention.ui(ui, view, intents),
+            Plot::Embeddings => self.embeddings.ui(ui, view, intents),
+            Plot::Saliency => self.saliency.ui(ui, view, intents),
+            Plot::Lens => self.lens.ui(ui, view, intents),
+        }
+    }
+}
+
+/// What stands in a view's place while it has nothing to show: what it would show, and how to get
+/// there.
+pub(super) fn nothing_yet(ui: &mut Ui, view: &PlotView<'_>, wanting: &str) {
+    let line = match view.model {
+        None => "No model is loaded yet.",
+        Some(_) if !view.can_run => "This is a shape without weights: it has no values.",
+        Some(_) if view.is_computing => "The first pass is being computed …",
+        Some(_) => "Begin a text at the left.",
+    };
+    ui.vertical_centered(|ui| {
+        ui.add_space((0.4 * ui.available_height()).clamp(8.0, 160.0));
+        ui.label(RichText::new(wanting).strong());
+        ui.label(RichText::new(line).color(theme::weak_text(view.theme)));
+    });
+}
