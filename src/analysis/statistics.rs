@@ -75,6 +75,53 @@ impl Statistics {
     }
 }
 
+/// How many of many numbers are zero or nearly so. NaN counts as neither.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sparsity {
+    /// Below this magnitude a number is nearly zero.
+    pub eps: f32,
+    /// How many numbers, finite or not.
+    pub n: u64,
+    /// How many are zero or less.
+    pub n_not_positive: u64,
+    /// How many are below `eps` in magnitude.
+    pub n_near_zero: u64,
+}
+
+impl Sparsity {
+    /// Of nothing yet.
+    pub fn new(eps: f32) -> Self {
+        Self {
+            eps,
+            n: 0,
+            n_not_positive: 0,
+            n_near_zero: 0,
+        }
+    }
+
+    /// Takes in more numbers.
+    pub fn take(&mut self, values: &[f32]) {
+        self.n += values.len() as u64;
+        let (mut n_not_positive, mut n_near_zero) = (0u32, 0u32);
+        for value in values {
+            n_not_positive += u32::from(*value <= 0.0);
+            n_near_zero += u32::from(value.abs() < self.eps);
+        }
+        self.n_not_positive += u64::from(n_not_positive);
+        self.n_near_zero += u64::from(n_near_zero);
+    }
+
+    /// The share that is zero or less, 0 to 1; NaN of nothing.
+    pub fn share_not_positive(&self) -> f64 {
+        self.n_not_positive as f64 / self.n as f64
+    }
+
+    /// The share that is nearly zero, 0 to 1; NaN of nothing.
+    pub fn share_near_zero(&self) -> f64 {
+        self.n_near_zero as f64 / self.n as f64
+    }
+}
+
 /// How many of the finite numbers lie in each of equal parts of a range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
@@ -141,6 +188,18 @@ mod tests {
         assert_eq!(statistics.mean(), 0.0);
         assert!((statistics.standard_deviation() - 6f64.sqrt()).abs() < 1e-12);
         assert!((statistics.rms() - 6f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sparsity_counts_what_is_zero_or_less_and_what_is_nearly_zero() {
+        let mut sparsity = Sparsity::new(0.1);
+
+        sparsity.take(&[0.0, -1.0, 0.05, 2.0]);
+        sparsity.take(&[f32::NAN, f32::NEG_INFINITY, -0.05, 0.1]);
+
+        assert_eq!(sparsity.share_not_positive(), 0.5);
+        assert_eq!(sparsity.share_near_zero(), 3.0 / 8.0);
+        assert!(Sparsity::new(0.1).share_near_zero().is_nan());
     }
 
     #[test]

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::options::ModelArgs;
-use crate::config::{ModelConfig, WeightSpec};
+use crate::analysis::SummaryNode;
+use crate::config::ModelConfig;
 
 /// Options of `summary`.
 #[derive(Clone, Debug, Args)]
@@ -77,33 +78,34 @@ pub(super) fn run(args: &SummaryArgs) -> Result<(), CliError> {
     Ok(io::stdout().write_all(summary.table().as_bytes())?)
 }
 
+impl Amount {
+    fn of(node: &SummaryNode) -> Self {
+        Self {
+            parameters: node.parameters,
+            bytes: node.bytes,
+            share: node.share,
+        }
+    }
+}
+
+impl Part {
+    fn of(part: &SummaryNode) -> Self {
+        let tensors = part.children.iter().map(|tensor| TensorRow {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            amount: Amount::of(tensor),
+        });
+        Self {
+            name: part.name.clone(),
+            amount: Amount::of(part),
+            tensors: tensors.collect(),
+        }
+    }
+}
+
 impl Summary {
     fn new(args: &ModelArgs, config: &ModelConfig) -> Self {
-        let total_parameters = config.parameter_count();
-        let amount = |parameters: u64| Amount {
-            parameters,
-            bytes: parameters * args.dtype.byte_count(),
-            share: parameters as f64 / total_parameters as f64,
-        };
-        let mut parts: Vec<Part> = Vec::new();
-        for WeightSpec { name, shape } in config.weights() {
-            let part_name = part_of(&name, parts.len() > 1);
-            if parts.last().is_none_or(|part| part.name != part_name) {
-                parts.push(Part {
-                    name: part_name,
-                    amount: amount(0),
-                    tensors: Vec::new(),
-                });
-            }
-            let parameters = shape.iter().map(|side| *side as u64).product();
-            let part = parts.last_mut().expect("a part was just pushed");
-            part.amount = amount(part.amount.parameters + parameters);
-            part.tensors.push(TensorRow {
-                name,
-                shape,
-                amount: amount(parameters),
-            });
-        }
+        let tree = SummaryNode::of_model(config, args.dtype.byte_count());
         Self {
             model: args.name(),
             family: format!("{:?}", config.family).to_lowercase(),
@@ -118,8 +120,8 @@ impl Summary {
             total_neurons: config.n_layers * config.d_mlp,
             tie_word_embeddings: config.tie_word_embeddings,
             dtype: args.dtype.name(),
-            total: amount(total_parameters),
-            parts,
+            total: Amount::of(&tree),
+            parts: tree.children.iter().map(Part::of).collect(),
         }
     }
 
@@ -183,18 +185,6 @@ impl Summary {
             writeln!(text, "{name:<16}{value}").expect("a string takes all text");
             text
         })
-    }
-}
-
-/// The part of the model that a checkpoint's tensor belongs to, by the layer number in its name.
-fn part_of(tensor: &str, is_after_layers: bool) -> String {
-    let layer = tensor
-        .split('.')
-        .find_map(|word| word.parse::<usize>().ok());
-    match layer {
-        Some(layer) => format!("layer {layer}"),
-        None if is_after_layers => "output".to_owned(),
-        None => "embedding".to_owned(),
     }
 }
 
@@ -276,12 +266,5 @@ mod tests {
         );
 
         assert_eq!(text, "a     b   c  d  e\nlong  1  22  3  4\n");
-    }
-
-    #[test]
-    fn a_tensor_belongs_to_the_layer_in_its_name() {
-        assert_eq!(part_of("wte.weight", false), "embedding");
-        assert_eq!(part_of("h.11.attn.c_attn.bias", true), "layer 11");
-        assert_eq!(part_of("ln_f.weight", true), "output");
     }
 }

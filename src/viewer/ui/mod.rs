@@ -114,6 +114,8 @@ pub(super) struct UiState {
     surveyor: inspect::Surveyor,
     /// Passes begun or taken in so far.
     n_passes: u64,
+    /// Texts and models begun so far.
+    n_texts: u64,
 }
 
 fn note_events(
@@ -131,12 +133,14 @@ fn note_events(
             }
             TraceEvent::ModelLoaded => {
                 state.n_passes += 1;
+                state.n_texts += 1;
                 state.loading = None;
                 state.failure = None;
                 "Model ready".clone_into(&mut state.status);
             }
-            TraceEvent::PassStarted { n_pos, .. } => {
+            TraceEvent::PassStarted { first_pos, n_pos } => {
                 state.n_passes += 1;
+                state.n_texts += u64::from(*first_pos == 0);
                 state.failure = None;
                 state.status = match n_pos {
                     1 => "Computing a token".to_owned(),
@@ -323,6 +327,7 @@ fn draw_ui(
         model: trace.model(),
         positions: &positions,
         version: state.n_passes,
+        text: state.n_texts,
         token_text: &token_text,
         lens: &|layer, pos| trace.lens(layer, pos),
         playhead: *playhead,

@@ -7,6 +7,7 @@ mod activations;
 mod attention;
 pub mod dock;
 mod embeddings;
+pub mod heatmap;
 mod lens;
 mod saliency;
 mod summary;
@@ -118,6 +119,9 @@ pub struct PlotView<'a> {
     /// Counts up when the model, the text or a value of `positions` has changed: what was computed
     /// from them under another number is stale.
     pub version: u64,
+    /// Counts up when what is recorded begins anew: under one number positions are only added, and
+    /// those there are stay the same.
+    pub text: u64,
     /// A token's text as it can be shown, blanks made visible.
     pub token_text: &'a dyn Fn(u32) -> String,
     /// What the end of a layer predicts to follow a position, most probable first; none where that

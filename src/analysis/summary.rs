@@ -1,0 +1,198 @@
+//! A model in numbers: every tensor with its parameters and memory.
+
+use std::collections::BTreeMap;
+
+use crate::config::{ModelConfig, WeightSpec};
+use crate::weight::WeightPoint;
+
+/// A model, a part of it, a tensor of its checkpoint, or a weight that is part of such a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SummaryNode {
+    /// What it is called: `layer 3`, or the checkpoint's key.
+    pub name: String,
+    /// Its dimensions, outermost first; none where it is several tensors.
+    pub shape: Vec<usize>,
+    /// Numbers it holds.
+    pub parameters: u64,
+    /// Bytes they take.
+    pub bytes: u64,
+    /// Of the whole model's parameters, 0 to 1.
+    pub share: f64,
+    /// The weight that is seen for it, if it is one tensor: the first, where it holds several.
+    pub weight: Option<WeightPoint>,
+    /// What it consists of; nothing for a tensor that is one weight.
+    pub children: Vec<Self>,
+}
+
+impl SummaryNode {
+    /// The whole model with its numbers stored in `bytes_per_number` each: parts (embedding, layers,
+    /// output), of these the checkpoint's tensors, and of a tensor that holds several weights those.
+    ///
+    /// A part's parameters are the sum of its tensors', and the model's are its parts'; a tied
+    /// unembedding counts once, as the token embedding.
+    pub fn of_model(config: &ModelConfig, bytes_per_number: u64) -> Self {
+        let n_total = config.parameter_count();
+        let node = |name: String, shape: Vec<usize>, parameters: u64| Self {
+            name,
+            shape,
+            parameters,
+            bytes: parameters * bytes_per_number,
+            share: parameters as f64 / n_total.max(1) as f64,
+            weight: None,
+            children: Vec::new(),
+        };
+        let mut weights = weights_by_key(config);
+        let mut parts: Vec<Self> = Vec::new();
+        for WeightSpec { name, shape } in config.weights() {
+            let part_name = part_of(&name, parts.len() > 1);
+            if parts.last().is_none_or(|part| part.name != part_name) {
+                parts.push(node(part_name, Vec::new(), 0));
+            }
+            let held = weights.remove(&name).unwrap_or_default();
+            let n_parameters = shape.iter().map(|side| *side as u64).product();
+            let mut tensor = node(name, shape, n_parameters);
+            tensor.weight = held.first().copied();
+            if held.len() > 1 {
+                tensor.children = held
+                    .into_iter()
+                    .map(|weight| {
+                        let (n_rows, n_columns) = config.weight_slice(weight).shape();
+                        let shape = match n_rows {
+                            1 => vec![n_columns],
+                            _ => vec![n_rows, n_columns],
+                        };
+                        let n_parameters = (n_rows * n_columns) as u64;
+                        Self {
+                            weight: Some(weight),
+                            ..node(weight.to_string(), shape, n_parameters)
+                        }
+                    })
+                    .collect();
+            }
+            let part = parts.last_mut().expect("a part was just pushed");
+            let n_parameters = part.parameters + tensor.parameters;
+            part.children.push(tensor);
+            *part = Self {
+                children: std::mem::take(&mut part.children),
+                ..node(std::mem::take(&mut part.name), Vec::new(), n_parameters)
+            };
+        }
+        Self {
+            children: parts,
+            ..node("total".to_owned(), Vec::new(), n_total)
+        }
+    }
+}
+
+/// The weights that each tensor of the checkpoint holds; a tied unembedding is none of its own.
+fn weights_by_key(config: &ModelConfig) -> BTreeMap<String, Vec<WeightPoint>> {
+    let mut weights: BTreeMap<String, Vec<WeightPoint>> = BTreeMap::new();
+    for weight in config.weight_points() {
+        if weight == WeightPoint::Unembed && config.tie_word_embeddings {
+            continue;
+        }
+        let key = config.weight_slice(weight).key;
+        weights.entry(key).or_default().push(weight);
+    }
+    weights
+}
+
+/// The part of the model that a checkpoint's tensor belongs to, by the layer number in its name.
+fn part_of(tensor: &str, is_after_layers: bool) -> String {
+    let layer = tensor
+        .split('.')
+        .find_map(|word| word.parse::<usize>().ok());
+    match layer {
+        Some(layer) => format!("layer {layer}"),
+        None if is_after_layers => "output".to_owned(),
+        None => "embedding".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_the_checkpoints_and_every_node_is_the_sum_of_what_it_consists_of() {
+        for name in ModelConfig::preset_names() {
+            let config = ModelConfig::preset(name).unwrap();
+
+            let model = SummaryNode::of_model(&config, 4);
+
+            assert_eq!(model.parameters, config.parameter_count(), "{name}");
+            assert_eq!(model.bytes, 4 * config.parameter_count());
+            assert_eq!(model.children.len(), config.n_layers + 2);
+            let tensors: usize = model.children.iter().map(|part| part.children.len()).sum();
+            assert_eq!(tensors, config.weights().len());
+            assert_sums(&model);
+        }
+    }
+
+    fn assert_sums(node: &SummaryNode) {
+        if node.children.is_empty() {
+            let n: usize = node.shape.iter().product();
+            assert_eq!(n as u64, node.parameters, "{}", node.name);
+            return;
+        }
+        let children = node.children.iter();
+        let n: u64 = children.clone().map(|child| child.parameters).sum();
+        let share: f64 = children.clone().map(|child| child.share).sum();
+        assert_eq!(n, node.parameters, "{}", node.name);
+        assert!((share - node.share).abs() < 1e-12, "{}", node.name);
+        children.for_each(assert_sums);
+    }
+
+    #[test]
+    fn a_tensor_of_several_weights_lists_them_and_every_tensor_has_one_to_be_seen() {
+        let config = ModelConfig::preset("gpt2").unwrap();
+
+        let model = SummaryNode::of_model(&config, 2);
+
+        let layer = &model.children[1];
+        assert_eq!(layer.name, "layer 0");
+        let qkv = &layer.children[2];
+        assert_eq!(
+            (qkv.name.as_str(), &qkv.shape[..]),
+            ("h.0.attn.c_attn.weight", &[768, 2304][..])
+        );
+        let names: Vec<&str> = qkv
+            .children
+            .iter()
+            .map(|child| child.name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "blocks.0.attn.W_Q",
+                "blocks.0.attn.W_K",
+                "blocks.0.attn.W_V"
+            ]
+        );
+        let tensors = model.children.iter().flat_map(|part| &part.children);
+        assert!(tensors.clone().all(|tensor| tensor.weight.is_some()));
+        assert_eq!(model.children[13].name, "output");
+    }
+
+    #[test]
+    fn an_unembedding_of_its_own_is_of_the_output() {
+        let config = ModelConfig {
+            tie_word_embeddings: false,
+            ..ModelConfig::preset("gpt2").unwrap()
+        };
+
+        let model = SummaryNode::of_model(&config, 4);
+
+        let output = &model.children[13];
+        let last = output.children.last().unwrap();
+        assert_eq!(last.weight, Some(WeightPoint::Unembed));
+        assert_eq!(model.parameters, 124_439_808 + 50_257 * 768);
+    }
+
+    #[test]
+    fn a_tensor_belongs_to_the_layer_in_its_name() {
+        assert_eq!(part_of("wte.weight", false), "embedding");
+        assert_eq!(part_of("h.11.attn.c_attn.bias", true), "layer 11");
+        assert_eq!(part_of("ln_f.weight", true), "output");
+    }
+}
