@@ -4,18 +4,21 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use bevy::prelude::Vec3;
 use common::fixture;
 use llmscope::color::{Colormap, RangeEnd, RangeMode, RangeSettings, Rgb, Scaling, Theme};
 use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
 use llmscope::hook::{BlockSite, HookPoint};
-use llmscope::layout::{Cell, CellId, GroundRect, ModelLayout, WeightField};
+use llmscope::layout::{Cell, CellId, ModelLayout, WeightField};
 use llmscope::model::{LoadSettings, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, Picture};
 use llmscope::viewer::inference::ActiveTrace;
 use llmscope::viewer::scene::{
-    SceneLayout, SceneSettings, ValueTable, WeightStore, shown_hooks, tensor_ranges,
+    Cloud, CloudPoint, PointCloud, SceneLayout, SceneSettings, ValueTable, WeightStore,
+    cloud_place, shown_hooks, tensor_ranges,
 };
 use llmscope::viewer::viewpoint::Pose;
 use llmscope::weight::{WeightPoint, WeightSite};
@@ -80,9 +83,9 @@ fn above(focus: Vec3, cell_size: f32) -> Pose {
     }
 }
 
-/// The pixel in the middle of a cell; none out of the picture.
-fn pixel(picture: &Picture, pose: &Pose, rect: GroundRect) -> Option<Rgb> {
-    let place = pose.project(rect.center(), WIDTH as f32 / HEIGHT as f32)?;
+/// The pixel where a point is seen; none out of the picture.
+fn pixel(picture: &Picture, pose: &Pose, at: Vec3) -> Option<Rgb> {
+    let place = pose.project(at, WIDTH as f32 / HEIGHT as f32)?;
     if place.abs().max_element() > 0.95 {
         return None;
     }
@@ -96,26 +99,21 @@ fn pixel(picture: &Picture, pose: &Pose, rect: GroundRect) -> Option<Rgb> {
     ])
 }
 
-/// Asserts that every cell in the picture has the colour that its value has in the tables, and that
+/// Asserts that every cell in the picture, each by its middle, has the colour that its value has in the tables, and that
 /// there are at least `n_least` of them.
-fn assert_colors(
-    offscreen: &mut Offscreen,
-    pose: Pose,
-    cells: &[(GroundRect, Rgb)],
-    n_least: usize,
-) {
+fn assert_colors(offscreen: &mut Offscreen, pose: Pose, cells: &[(Vec3, Rgb)], n_least: usize) {
     offscreen.look(pose);
     let picture = offscreen.picture().unwrap();
     let mut n_seen = 0;
-    for (rect, expected) in cells {
-        let Some(seen) = pixel(&picture, &pose, *rect) else {
+    for (at, expected) in cells {
+        let Some(seen) = pixel(&picture, &pose, *at) else {
             continue;
         };
         let is_close = seen
             .iter()
             .zip(expected)
             .all(|(seen, expected)| seen.abs_diff(*expected) <= TOLERANCE);
-        assert!(is_close, "{rect:?}: {seen:?}, expected {expected:?}");
+        assert!(is_close, "{at:?}: {seen:?}, expected {expected:?}");
         n_seen += 1;
     }
     assert!(n_seen >= n_least, "{n_seen} cells");
@@ -128,7 +126,7 @@ fn head_cells(
     hook: HookPoint,
     head: usize,
     is_flat: bool,
-) -> Vec<(GroundRect, Rgb)> {
+) -> Vec<(Vec3, Rgb)> {
     let layout = layout(offscreen);
     let world = offscreen.world();
     let settings = world.resource::<SceneSettings>();
@@ -153,7 +151,7 @@ fn head_cells(
                 index,
             };
             if is_flat || place.abs() < 0.15 {
-                cells.push((layout.cell_rect(cell).unwrap(), color));
+                cells.push((layout.cell_rect(cell).unwrap().center(), color));
             }
         }
     }
@@ -226,10 +224,51 @@ fn weights_have_the_legends_colours_each_number_at_its_own_place() {
                 let cell = field.cell(row, col).unwrap();
                 let value = store.value(weight, cell.row, cell.column).unwrap();
                 let color = Colormap::Diverging.color(Theme::Dark, 0.5 + 0.5 * value * scale);
-                cells.push((layout.ground_of(Cell::Weight(cell)).unwrap(), color));
+                let rect = layout.ground_of(Cell::Weight(cell)).unwrap();
+                cells.push((rect.center(), color));
             }
         }
         let pose = above(field.rect.center(), field.cell_size().x);
         assert_colors(&mut offscreen, pose, &cells, 200);
+    }
+}
+
+#[test]
+fn points_of_a_projection_have_the_colour_of_their_value_where_they_stand() {
+    for theme in [Theme::Dark, Theme::Light] {
+        let mut offscreen = offscreen(theme, |_| {});
+        let point = |at: Vec3, value: f32| CloudPoint {
+            at,
+            token: 3,
+            pos: None,
+            value,
+        };
+        let points = vec![
+            point(Vec3::new(-0.8, 0.0, 0.0), 4.0),
+            point(Vec3::ZERO, 1.0),
+            point(Vec3::new(0.8, 0.0, 0.0), 0.0),
+        ];
+        let cloud = Cloud {
+            points: points.clone(),
+            ..Cloud::default()
+        };
+        offscreen.world().resource_mut::<PointCloud>().cloud = Some(Arc::new(cloud));
+        let layout = layout(&mut offscreen);
+        let room = layout.cloud_room();
+        let pose = Pose {
+            focus: room.center,
+            yaw: 0.0,
+            pitch: 0.0,
+            radius: 2.4 * room.half,
+        };
+        let cells: Vec<(Vec3, Rgb)> = points
+            .iter()
+            .map(|point| {
+                let color = Colormap::Magnitude.color(theme, point.value / 4.0);
+                (cloud_place(&room, point.at), color)
+            })
+            .collect();
+
+        assert_colors(&mut offscreen, pose, &cells, 3);
     }
 }

@@ -102,6 +102,15 @@ pub struct CellId {
     pub index: usize,
 }
 
+/// The box in which a projection of tokens stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CloudRoom {
+    /// Its middle.
+    pub center: Vec3,
+    /// Half the length of an edge, in units.
+    pub half: f32,
+}
+
 /// A rectangle on the ground.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GroundRect {
@@ -207,6 +216,16 @@ impl ModelLayout {
         GroundRect {
             near_left: Vec2::ZERO,
             size: Vec2::new(self.width(), -self.exit_z),
+        }
+    }
+
+    /// Where a projection of tokens stands: left of the entrance, above the weights there.
+    pub fn cloud_room(&self) -> CloudRoom {
+        let tile = self.tile_size.x;
+        let half = 0.5 * self.width().clamp(4.0 * tile, 9.0 * tile);
+        CloudRoom {
+            center: Vec3::new(-1.4 * tile - half, 1.3 * half, -half),
+            half,
         }
     }
 

@@ -241,6 +241,10 @@ fn obey_wishes(
                 framed.pose = Some(pose);
                 (pose, LEG_SECS)
             }
+            CameraWish::VisitCloud => {
+                framed.viewpoint = None;
+                (Pose::before_cloud(layout, &screen), LEG_SECS)
+            }
             CameraWish::LookAt(pose) => {
                 framed.viewpoint = None;
                 (*pose, LEG_SECS)

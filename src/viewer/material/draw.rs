@@ -66,6 +66,10 @@ pub(super) fn draw_cells(
                 pass.set_bind_group(1, &bind_groups.arcs, &[]);
                 pass.draw(0..ARC_VERTICES, 0..counts.n_arcs);
             }
+            Form::Dots => {
+                pass.set_bind_group(1, &bind_groups.dots, &[]);
+                pass.draw(0..4, 0..counts.n_dots);
+            }
             Form::Lines => {
                 pass.set_bind_group(1, &bind_groups.lines, &[]);
                 pass.draw(0..4, 0..counts.n_lines);

@@ -1,7 +1,7 @@
-//! Puts the scene on the GPU and draws it: ground, tiles, matrices, near boxes, bars, arcs and lines.
+//! Puts the scene on the GPU and draws it: ground, tiles, matrices, near boxes, bars, arcs, points and lines.
 //!
 //! What is seen in detail lies in one pool of values, everything else in exact reductions; the
-//! shaders find a cell's place and colour from its index. A frame costs six draws whatever the
+//! shaders find a cell's place and colour from its index. A frame costs seven draws whatever the
 //! model's size and one for each tile near the camera, and uploads only what changed.
 
 mod buffer;

@@ -23,16 +23,18 @@ pub(super) enum Form {
     Boxes,
     Bars,
     Arcs,
+    Dots,
     Lines,
 }
 
 /// How many forms there are.
-pub(super) const N_FORMS: usize = 7;
+pub(super) const N_FORMS: usize = 8;
 
 impl Form {
     pub(super) const ALL: [Self; N_FORMS] = [
         Self::Boxes,
         Self::Bars,
+        Self::Dots,
         Self::Tiles,
         Self::Fields,
         Self::Ground,
@@ -47,7 +49,10 @@ impl Form {
 
     /// Whether it is drawn from a list of its own.
     fn has_list(self) -> bool {
-        matches!(self, Self::Boxes | Self::Bars | Self::Arcs | Self::Lines)
+        matches!(
+            self,
+            Self::Boxes | Self::Bars | Self::Arcs | Self::Dots | Self::Lines
+        )
     }
 
     /// Whether it is made of boxes, which have an index buffer.
@@ -67,6 +72,7 @@ pub(super) struct CellShaders {
     boxes: Handle<Shader>,
     bars: Handle<Shader>,
     arcs: Handle<Shader>,
+    dots: Handle<Shader>,
     lines: Handle<Shader>,
 }
 
@@ -89,6 +95,7 @@ impl CellShaders {
             boxes: shader!(shaders, "boxes.wgsl"),
             bars: shader!(shaders, "bars.wgsl"),
             arcs: shader!(shaders, "arcs.wgsl"),
+            dots: shader!(shaders, "dots.wgsl"),
             lines: shader!(shaders, "lines.wgsl"),
         }
     }
@@ -98,7 +105,7 @@ impl CellShaders {
 #[derive(Resource)]
 pub(super) struct CellPipelines {
     pub(super) world_layout: BindGroupLayoutDescriptor,
-    /// One storage buffer: near tiles, bars, arcs or lines.
+    /// One storage buffer: near tiles, bars, arcs, points or lines.
     pub(super) list_layout: BindGroupLayoutDescriptor,
     shaders: CellShaders,
 }
@@ -149,6 +156,7 @@ impl SpecializedRenderPipeline for CellPipelines {
             Form::Boxes => &self.shaders.boxes,
             Form::Bars => &self.shaders.bars,
             Form::Arcs => &self.shaders.arcs,
+            Form::Dots => &self.shaders.dots,
             Form::Lines => &self.shaders.lines,
         };
         let mut layout = vec![self.world_layout.clone()];

@@ -14,7 +14,7 @@ use super::buffer::{Gpu, GrowingBuffer, ListBuffer};
 use super::pipeline::CellPipelines;
 use crate::color::{Colormap, LUT_SIZE, Theme};
 use crate::viewer::scene::{
-    Arc, BOX_INDICES, Bar, Block, DrawList, Field, Line, NearTile, SceneLimits, SceneSettings,
+    Arc, BOX_INDICES, Bar, Block, Dot, DrawList, Field, Line, NearTile, SceneLimits, SceneSettings,
     ValuePool, ValueTable, WeightStore, WorldUniform,
 };
 
@@ -41,6 +41,7 @@ pub(super) struct CellBuffers {
     near_tiles: ListBuffer<NearTile>,
     bars: ListBuffer<Bar>,
     arcs: ListBuffer<Arc>,
+    dots: ListBuffer<Dot>,
     lines: ListBuffer<Line>,
     pub(super) box_indices: Buffer,
     lut: TextureView,
@@ -56,6 +57,7 @@ pub(super) struct DrawCounts {
     pub(super) n_fields: u32,
     pub(super) n_bars: u32,
     pub(super) n_arcs: u32,
+    pub(super) n_dots: u32,
     pub(super) n_lines: u32,
     /// Cells of each near tile.
     pub(super) near_cells: Vec<u32>,
@@ -84,6 +86,7 @@ pub(super) fn init_buffers(
         near_tiles: ListBuffer::new("llmscope_near_tiles", &device),
         bars: ListBuffer::new("llmscope_bars", &device),
         arcs: ListBuffer::new("llmscope_arcs", &device),
+        dots: ListBuffer::new("llmscope_dots", &device),
         lines: ListBuffer::new("llmscope_lines", &device),
         box_indices: device.create_buffer_with_data(&BufferInitDescriptor {
             label: Some("llmscope_box_indices"),
@@ -203,6 +206,7 @@ fn upload_lists(main_world: &World, buffers: &mut CellBuffers, gpu: Gpu<'_>) -> 
     n_bytes += buffers.near_tiles.write(gpu, &list.near.tiles);
     n_bytes += buffers.bars.write(gpu, &list.bars);
     n_bytes += buffers.arcs.write(gpu, &list.arcs);
+    n_bytes += buffers.dots.write(gpu, &list.dots);
     n_bytes += buffers.lines.write(gpu, &list.lines);
     buffers.counts = DrawCounts {
         n_lanes: list.uniform.n_lanes,
@@ -210,6 +214,7 @@ fn upload_lists(main_world: &World, buffers: &mut CellBuffers, gpu: Gpu<'_>) -> 
         n_fields: list.fields.len() as u32,
         n_bars: list.bars.len() as u32,
         n_arcs: list.arcs.len() as u32,
+        n_dots: list.dots.len() as u32,
         n_lines: list.lines.len() as u32,
         near_cells: list.near.n_cells.clone(),
     };
@@ -223,6 +228,7 @@ pub(super) struct CellBindGroups {
     pub(super) near_tiles: BindGroup,
     pub(super) bars: BindGroup,
     pub(super) arcs: BindGroup,
+    pub(super) dots: BindGroup,
     pub(super) lines: BindGroup,
 }
 
@@ -265,6 +271,7 @@ pub(super) fn prepare_bind_groups(
         near_tiles: list("llmscope_near_tiles", &buffers.near_tiles.buffer),
         bars: list("llmscope_bars", &buffers.bars.buffer),
         arcs: list("llmscope_arcs", &buffers.arcs.buffer),
+        dots: list("llmscope_dots", &buffers.dots.buffer),
         lines: list("llmscope_lines", &buffers.lines.buffer),
     });
 }

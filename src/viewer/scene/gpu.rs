@@ -217,6 +217,22 @@ pub struct Bar {
     pub lane: u32,
 }
 
+/// A point of a projection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Dot {
+    /// Where it is.
+    pub at: [f32; 3],
+    /// Its radius, in units.
+    pub size: f32,
+    /// The place of its value in the map of magnitudes, 0 to 1, or [`NOT_FINITE`].
+    pub value: f32,
+    /// 0 without a rim, 1 for the text's tokens, 2 or more for the chosen one.
+    pub rim: f32,
+    /// Fills up to sixteen bytes.
+    pub unused: [f32; 2],
+}
+
 /// A straight line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]

@@ -3,10 +3,10 @@
 use bevy::prelude::*;
 
 use super::gpu::Line;
-use super::{DrawList, SceneLayout, SceneSettings};
+use super::{DrawList, PointCloud, SceneLayout, SceneSettings};
 use crate::color::Rgb;
 use crate::hook::HookPoint;
-use crate::layout::{Cell, CellId, GroundRect, ModelLayout};
+use crate::layout::{Cell, CellId, CloudRoom, GroundRect, ModelLayout};
 use crate::provenance::{Source, inputs};
 use crate::viewer::inference::ActiveTrace;
 
@@ -37,9 +37,14 @@ pub(super) fn draw_lines(
     trace: Res<ActiveTrace>,
     settings: Res<SceneSettings>,
     highlight: Res<Highlight>,
+    cloud: Res<PointCloud>,
     mut list: ResMut<DrawList>,
 ) {
-    if !(layout.is_changed() || settings.is_changed() || highlight.is_changed()) {
+    if !(layout.is_changed()
+        || settings.is_changed()
+        || highlight.is_changed()
+        || cloud.is_changed())
+    {
         return;
     }
     let (Some(layout), Some(model)) = (&layout.0, trace.model()) else {
@@ -69,8 +74,33 @@ pub(super) fn draw_lines(
             link(&mut lines, layout, cell, &sources, &ink);
         }
     }
+    if cloud.cloud.is_some() {
+        outline_room(&mut lines, &layout.cloud_room(), ink.faint);
+    }
     if list.lines != lines {
         list.lines = lines;
+    }
+}
+
+/// The edges of the box that a projection stands in.
+fn outline_room(lines: &mut Vec<Line>, room: &CloudRoom, color: [f32; 4]) {
+    let at = |corner: u8| {
+        let side = |bit: u8| if corner & bit == 0 { -1.0 } else { 1.0 };
+        let place = room.center + room.half * Vec3::new(side(1), side(2), side(4));
+        place.to_array()
+    };
+    for from in 0..8u8 {
+        for bit in [1, 2, 4] {
+            if from & bit == 0 {
+                lines.push(Line {
+                    from: at(from),
+                    to: at(from | bit),
+                    width: 1.0,
+                    color,
+                    ..Line::default()
+                });
+            }
+        }
     }
 }
 

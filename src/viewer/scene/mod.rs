@@ -3,6 +3,7 @@
 mod arcs;
 mod arrange;
 mod attention;
+mod cloud;
 mod eye;
 mod gpu;
 mod heights;
@@ -22,9 +23,10 @@ use bevy::prelude::*;
 pub use arcs::{ArcChoice, Pooling};
 pub use arrange::{HEIGHT_SHARE, TensorRange, shown_hooks, tensor_ranges};
 pub use attention::{AttentionOverview, Reduction};
+pub use cloud::{Cloud, CloudPoint, PointCloud, place as cloud_place};
 pub use eye::Eye;
 pub use gpu::{
-    ARC_VERTICES, Arc, BOX_INDICES, Bar, Block, FIELD_BIT, FIELD_PATTERN, FIELD_SCORES,
+    ARC_VERTICES, Arc, BOX_INDICES, Bar, Block, Dot, FIELD_BIT, FIELD_PATTERN, FIELD_SCORES,
     FIELD_WEIGHT, FLAG_STREAM, Field, Line, MAX_NEAR_CELLS, MAX_NEAR_TILES, NOT_FINITE, NearTile,
     Tile, WorldUniform,
 };
@@ -55,6 +57,7 @@ impl Plugin for ScenePlugin {
             .init_resource::<WeightStore>()
             .init_resource::<SceneLimits>()
             .init_resource::<Predictions>()
+            .init_resource::<PointCloud>()
             .init_resource::<Highlight>()
             .init_resource::<Eye>()
             .init_resource::<DrawList>()
@@ -72,6 +75,7 @@ impl Plugin for ScenePlugin {
                     arrange::place_playhead,
                     arcs::raise_arcs,
                     skyline::raise_bars,
+                    cloud::scatter,
                 )
                     .chain()
                     .in_set(ViewerSystems::Arrange),
@@ -173,6 +177,8 @@ pub struct DrawList {
     pub arcs: Vec<Arc>,
     /// The most probable next tokens.
     pub bars: Vec<Bar>,
+    /// The points of a projection.
+    pub dots: Vec<Dot>,
     /// Links and frames.
     pub lines: Vec<Line>,
 }

@@ -19,7 +19,7 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
 pub use arrangement::ArrangementFile;
 use fonts::Fonts;
-use labels::{Eye, LabelScene, Room};
+use labels::{CloudScene, Eye, LabelScene, Room};
 use panels::{Inspection, Panels, Plot, PlotView};
 pub use view::UiView;
 use wishes::{Wishes, fulfil};
@@ -332,10 +332,12 @@ fn draw_ui(
         lens: &|layer, pos| trace.lens(layer, pos),
         playhead: *playhead,
         pinned: highlight.pinned,
+        chosen_token: wishes.cloud.chosen,
         theme: scene_settings.theme,
         is_computing: view.is_computing,
         can_run: view.can_run,
     };
+    let shown_cloud = wishes.cloud.cloud.clone();
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
@@ -379,6 +381,10 @@ fn draw_ui(
             lens: &|layer, pos| trace.lens(layer, pos),
             predictions: &|pos| predictions.at(pos),
             pooled: &view::pooled_title(&scene_settings.arc_choice),
+            cloud: shown_cloud.as_deref().map(|cloud| CloudScene {
+                cloud,
+                chosen: wishes.cloud.chosen,
+            }),
             cell: &|cell| view::cell_look(cell, &trace, layout, &list),
         };
         labels::draw(&context, view.theme, &scene);

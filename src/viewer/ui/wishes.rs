@@ -8,9 +8,10 @@ use crate::model::SamplerSettings;
 use crate::viewer::inference::EngineWish;
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::pointing::SelectionWish;
-use crate::viewer::scene::SceneSettings;
+use crate::viewer::scene::{PointCloud, SceneSettings};
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::TourWish;
+use crate::viewer::viewpoint::CameraWish;
 
 /// Where wishes go.
 #[derive(bevy::ecs::system::SystemParam)]
@@ -20,6 +21,9 @@ pub(super) struct Wishes<'w> {
     slots: MessageWriter<'w, SlotWish>,
     tour: MessageWriter<'w, TourWish>,
     selection: MessageWriter<'w, SelectionWish>,
+    camera: MessageWriter<'w, CameraWish>,
+    /// The projection that stands in the world.
+    pub(super) cloud: ResMut<'w, PointCloud>,
 }
 
 /// Sends a wish on to whom it concerns.
@@ -79,6 +83,15 @@ pub(super) fn fulfil(
         Intent::Hide(kinds) => scene_settings.hidden = kinds,
         Intent::TogglePlot(plot) => state.panels.plots.dock.toggle(plot),
         Intent::TearPlot(plot) => state.panels.plots.dock.tear(plot),
+        Intent::Cloud(cloud) => wishes.cloud.cloud = cloud,
+        Intent::ChooseToken(token) => {
+            if wishes.cloud.chosen != token {
+                wishes.cloud.chosen = token;
+            }
+        }
+        Intent::VisitCloud => {
+            wishes.camera.write(CameraWish::VisitCloud);
+        }
         Intent::Pin(cell) => {
             wishes.selection.write(SelectionWish::Pin(cell));
         }

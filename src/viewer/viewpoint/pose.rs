@@ -102,6 +102,24 @@ impl Pose {
         .fitting(&corners(rect, 0.0), screen, share)
     }
 
+    /// Before the projection of tokens beside the entrance.
+    pub fn before_cloud(layout: &ModelLayout, screen: &Screen) -> Self {
+        let room = layout.cloud_room();
+        let corners: Vec<Vec3> = (0..8u8)
+            .map(|corner| {
+                let side = |bit: u8| if corner & bit == 0 { -1.0 } else { 1.0 };
+                room.center + room.half * Vec3::new(side(1), side(2), side(4))
+            })
+            .collect();
+        Self {
+            focus: room.center,
+            yaw: 0.35,
+            pitch: 0.22,
+            radius: 3.0 * room.half,
+        }
+        .fitting(&corners, screen, 0.84)
+    }
+
     /// The same pose with its turn within half a turn of `to`'s, so that a flight there takes the
     /// short way round.
     #[must_use]

@@ -4,6 +4,7 @@
 //! [`draw`] paints them.
 
 mod cells;
+mod cloud;
 mod eye;
 mod lens;
 mod names;
@@ -13,6 +14,7 @@ use egui::{Color32, FontId, LayerId, Pos2, Rect, Vec2};
 use glam::Vec3;
 
 pub use cells::CellLook;
+pub use cloud::CloudScene;
 pub use eye::Eye;
 pub use room::Room;
 
@@ -44,6 +46,8 @@ pub struct LabelScene<'a> {
     pub predictions: &'a dyn Fn(usize) -> Option<&'a [Candidate]>,
     /// What the square beside the heads' patterns shows, such as `mean of heads`.
     pub pooled: &'a str,
+    /// The projection that stands in the world.
+    pub cloud: Option<CloudScene<'a>>,
     /// A cell's value and look; none where there is no value.
     pub cell: &'a dyn Fn(CellId) -> Option<CellLook>,
 }
@@ -245,6 +249,7 @@ pub fn collect(scene: &LabelScene<'_>, measure: &mut dyn FnMut(&str, f32) -> Vec
     names::add(&mut labels);
     lens::add(&mut labels);
     cells::add(&mut labels);
+    cloud::add(&mut labels);
     room::place(labels.list, &scene.room, measure)
 }
 

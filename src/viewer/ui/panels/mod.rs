@@ -13,6 +13,7 @@ mod transport;
 mod viewpoints;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use egui::{
     Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, Rect, RichText, ScrollArea, Ui,
@@ -36,7 +37,7 @@ use super::view::UiView;
 use crate::color::{RangeSettings, Theme};
 use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
-use crate::viewer::scene::{ArcChoice, Reduction};
+use crate::viewer::scene::{ArcChoice, Cloud, Reduction};
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::TourWish;
 
@@ -85,6 +86,12 @@ pub enum Intent {
     TogglePlot(Plot),
     /// Make a window of this view, or dock it again.
     TearPlot(Plot),
+    /// Show this projection in the world, or none.
+    Cloud(Option<Arc<Cloud>>),
+    /// Choose this token among those of a projection, or none.
+    ChooseToken(Option<u32>),
+    /// Fly to the projection in the world.
+    VisitCloud,
     /// Pin this number.
     Pin(Cell),
     /// Pin this number and fly there.

@@ -131,6 +131,8 @@ pub struct PlotView<'a> {
     pub playhead: Playhead,
     /// The number that is chosen in the world.
     pub pinned: Option<Cell>,
+    /// The token that is chosen among those of a projection.
+    pub chosen_token: Option<u32>,
     /// Dark or light.
     pub theme: Theme,
     /// Whether a pass is being computed.
