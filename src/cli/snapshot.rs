@@ -35,6 +35,9 @@ pub struct SnapshotArgs {
     /// Whether the panels beside the world are in the picture
     #[arg(long, value_name = "SWITCH", default_value = "off")]
     pub panels: Switch,
+    /// Views open beside the world, which brings the panels into the picture
+    #[arg(long, value_name = "VIEW,...", value_delimiter = ',')]
+    pub open: Vec<PlotArg>,
     /// Replace an existing file
     #[arg(long)]
     pub force: bool,
@@ -57,6 +60,37 @@ pub enum SnapshotCamera {
     Map,
     /// At a stop of the guided tour, with what is said there
     Tour,
+}
+
+/// A view beside the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlotArg {
+    /// Layers, shapes, parameters and memory
+    Summary,
+    /// How large values are, by layer and token
+    Activations,
+    /// Who attends to whom
+    Attention,
+    /// Tokens as points
+    Embeddings,
+    /// Which tokens a prediction hangs on
+    Saliency,
+    /// What each layer would predict, and which part adds what
+    Lens,
+}
+
+#[cfg(feature = "viewer")]
+impl From<PlotArg> for crate::viewer::ui::panels::Plot {
+    fn from(arg: PlotArg) -> Self {
+        match arg {
+            PlotArg::Summary => Self::Summary,
+            PlotArg::Activations => Self::Activations,
+            PlotArg::Attention => Self::Attention,
+            PlotArg::Embeddings => Self::Embeddings,
+            PlotArg::Saliency => Self::Saliency,
+            PlotArg::Lens => Self::Lens,
+        }
+    }
 }
 
 /// On or off.
@@ -115,7 +149,8 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
     let viewpoint: Viewpoint = args.camera.into();
     let options = ViewerOptions {
         viewpoint,
-        has_panels: args.panels == Switch::On,
+        has_panels: args.panels == Switch::On || !args.open.is_empty(),
+        plots: args.open.iter().copied().map(Into::into).collect(),
         ..stage::picture_options(&args.picture, &config)?
     };
     let (subject, updates) = if args.run.model.arch.is_some() {

@@ -55,7 +55,7 @@ pub(super) fn read(
     }
     for plot in &settings.plots {
         if !state.panels.plots.dock.is_open(*plot) {
-            state.panels.plots.dock.open(*plot);
+            state.panels.plots.dock.toggle(*plot);
         }
     }
 }

@@ -28,8 +28,8 @@ pub struct Dock {
     state: DockState<Tab>,
     /// What it was last drawn into.
     area: Rect,
-    /// A change that was asked for between two frames.
-    wish: Option<Wish>,
+    /// Changes that were asked for between two frames.
+    wishes: Vec<Wish>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ impl Default for Dock {
         Self {
             state: DockState::new(vec![Tab::World]),
             area: Rect::ZERO,
-            wish: None,
+            wishes: Vec::new(),
         }
     }
 }
@@ -61,12 +61,12 @@ impl Dock {
     /// Opens the view, brings it to the front, or closes it if it is in front already; in the next
     /// frame.
     pub fn toggle(&mut self, plot: Plot) {
-        self.wish = Some(Wish::Toggle(plot));
+        self.wishes.push(Wish::Toggle(plot));
     }
 
     /// Makes a window of the view, or docks it again; in the next frame.
     pub fn tear(&mut self, plot: Plot) {
-        self.wish = Some(Wish::Tear(plot));
+        self.wishes.push(Wish::Tear(plot));
     }
 
     /// Whether the view is open, in front or not.
@@ -91,10 +91,11 @@ impl Dock {
     pub fn show(&mut self, ui: &mut Ui, theme: Theme, draw: &mut dyn FnMut(&mut Ui, Plot)) -> Rect {
         let area = ui.available_rect_before_wrap();
         self.area = area;
-        match self.wish.take() {
-            Some(Wish::Toggle(plot)) => self.toggle_now(plot),
-            Some(Wish::Tear(plot)) => self.tear_now(plot),
-            None => {}
+        for wish in std::mem::take(&mut self.wishes) {
+            match wish {
+                Wish::Toggle(plot) => self.toggle_now(plot),
+                Wish::Tear(plot) => self.tear_now(plot),
+            }
         }
         let has_views = self.state.iter_all_tabs().nth(1).is_some();
         if !has_views || area.width() < LEAST_ROOM.x || area.height() < LEAST_ROOM.y {
@@ -132,7 +133,7 @@ impl Dock {
     }
 
     /// Opens a view that is not open, where others are docked, or beside the world.
-    pub fn open(&mut self, plot: Plot) {
+    fn open(&mut self, plot: Plot) {
         let tab = Tab::Plot(plot);
         let beside = self.state.iter_leaves().find_map(|(path, leaf)| {
             let has_world = leaf.tabs.contains(&Tab::World);
@@ -330,16 +331,16 @@ fn style(ui: &Ui, theme: Theme) -> Style {
     style.tab.tab_body.stroke = egui::Stroke::NONE;
     style.tab.tab_body.inner_margin = Margin::symmetric(10, 8);
     style.tab.spacing = 2.0;
-    for (part, text) in [
-        (&mut style.tab.active, strong),
-        (&mut style.tab.focused, strong),
-        (&mut style.tab.inactive, weak),
-        (&mut style.tab.hovered, strong),
-        (&mut style.tab.active_with_kb_focus, strong),
-        (&mut style.tab.focused_with_kb_focus, strong),
-        (&mut style.tab.inactive_with_kb_focus, strong),
+    for (part, text, fill) in [
+        (&mut style.tab.active, strong, road),
+        (&mut style.tab.focused, strong, road),
+        (&mut style.tab.inactive, weak, ground),
+        (&mut style.tab.hovered, strong, ground),
+        (&mut style.tab.active_with_kb_focus, strong, road),
+        (&mut style.tab.focused_with_kb_focus, strong, road),
+        (&mut style.tab.inactive_with_kb_focus, strong, ground),
     ] {
-        part.bg_fill = ground;
+        part.bg_fill = fill;
         part.outline_color = egui::Color32::TRANSPARENT;
         part.text_color = text;
     }
@@ -350,7 +351,6 @@ fn style(ui: &Ui, theme: Theme) -> Style {
     ] {
         part.outline_color = theme::accent(theme);
     }
-    style.tab.hovered.bg_fill = road;
     style
 }
 

@@ -12,6 +12,7 @@ mod lens;
 mod parts;
 mod saliency;
 mod summary;
+mod token_picker;
 
 use egui::{Rect, RichText, Ui};
 
@@ -31,6 +32,7 @@ pub use embeddings::EmbeddingsPlot;
 pub use lens::LensPlot;
 pub use saliency::SaliencyPlot;
 pub use summary::SummaryPlot;
+pub use token_picker::TokenPicker;
 
 /// One of the views beside the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

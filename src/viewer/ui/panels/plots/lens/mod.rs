@@ -1,0 +1,108 @@
+//! What each layer would predict, and which part adds what to a prediction.
+
+mod grid;
+
+use egui::{Button, RichText, Ui};
+
+use super::{PlotView, nothing_yet};
+use crate::hook::{BlockSite, HookPoint};
+use crate::layout::{Cell, CellId};
+use crate::viewer::ui::panels::Intent;
+use crate::viewer::ui::theme;
+use grid::{LensGrid, Place};
+
+/// What each layer would predict, and which part adds what to a prediction.
+#[derive(Default)]
+pub struct LensPlot {
+    face: Face,
+    grid: LensGrid,
+}
+
+/// Which of the two is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Face {
+    /// The logit lens.
+    #[default]
+    Lens,
+    /// Direct logit attribution.
+    Attribution,
+}
+
+impl LensPlot {
+    /// Draws the view.
+    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, intents: &mut Vec<Intent>) {
+        ui.horizontal(|ui| {
+            for (face, title) in [
+                (Face::Lens, "Logit lens"),
+                (Face::Attribution, "Attribution"),
+            ] {
+                let button = Button::selectable(self.face == face, title);
+                if ui.add(button.frame_when_inactive(true)).clicked() {
+                    self.face = face;
+                }
+            }
+        });
+        if view.positions.is_empty() {
+            nothing_yet(ui, view, "What each layer's end would predict");
+            return;
+        }
+        match self.face {
+            Face::Lens => self.lens(ui, view, intents),
+            Face::Attribution => {}
+        }
+    }
+
+    fn lens(&mut self, ui: &mut Ui, view: &PlotView<'_>, intents: &mut Vec<Intent>) {
+        let Some(model) = view.model else { return };
+        let weak = theme::weak_text(view.theme);
+        ui.label(
+            RichText::new(
+                "The most probable next token if the pass ended at that layer; colour: its probability",
+            )
+            .color(weak),
+        );
+        let height = (0.55 * ui.available_height()).max(120.0);
+        let events = self.grid.ui(ui, view, model.config.n_layers, height);
+        if let Some(place) = events.hovered {
+            egui::Tooltip::always_open(
+                ui.ctx().clone(),
+                ui.layer_id(),
+                ui.id().with("lens tip"),
+                egui::PopupAnchor::Pointer,
+            )
+            .gap(12.0)
+            .show(|ui| tooltip(ui, view, place));
+        }
+        if let Some(place) = events.chosen {
+            intents.push(Intent::SeekLane(place.pos));
+            intents.push(Intent::Pin(Cell::Value(CellId {
+                hook: HookPoint::block(place.layer, BlockSite::ResidPost),
+                pos: place.pos,
+                head: 0,
+                index: 0,
+            })));
+        }
+    }
+}
+
+fn tooltip(ui: &mut Ui, view: &PlotView<'_>, place: Place) {
+    let token = view.positions.get(place.pos).map(|token| token.token);
+    let after = token.map_or_else(String::new, |token| (view.token_text)(token));
+    ui.strong(format!(
+        "Layer {}, after “{after}” ({})",
+        place.layer, place.pos
+    ));
+    let Some(candidates) = (view.lens)(place.layer, place.pos) else {
+        ui.label("not read yet");
+        return;
+    };
+    egui::Grid::new("lens candidates")
+        .num_columns(2)
+        .show(ui, |ui| {
+            for candidate in candidates {
+                ui.label((view.token_text)(candidate.token));
+                ui.monospace(format!("{:.3} %", 100.0 * candidate.probability));
+                ui.end_row();
+            }
+        });
+}
