@@ -26,4 +26,4 @@ pub use matrix::{Matrix, MatrixRange};
 pub use neurons::{NeuronQuery, NeuronStatistic, NeuronStatistics};
 pub use prediction::{Candidate, top_candidates};
 pub use statistics::{Histogram, Sparsity, Statistics};
-pub use summary::SummaryNode;
+pub use summary::{SummaryNode, grouped, human_bytes};

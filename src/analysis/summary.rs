@@ -109,6 +109,36 @@ fn part_of(tensor: &str, is_after_layers: bool) -> String {
     }
 }
 
+/// The number with a comma before every three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the largest binary unit of which there is one, such as `474.70 MiB`.
+pub fn human_bytes(bytes: u64) -> String {
+    let mut count = bytes as f64;
+    let mut unit = "B";
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if count < 1024.0 {
+            break;
+        }
+        count /= 1024.0;
+        unit = larger;
+    }
+    match unit {
+        "B" => format!("{bytes} B"),
+        _ => format!("{count:.2} {unit}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +224,27 @@ mod tests {
         assert_eq!(part_of("wte.weight", false), "embedding");
         assert_eq!(part_of("h.11.attn.c_attn.bias", true), "layer 11");
         assert_eq!(part_of("ln_f.weight", true), "output");
+    }
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (354_823_168, "354,823,168"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn bytes_are_in_binary_units() {
+        let texts = [0, 1023, 1024, 497_759_232, 6 << 30].map(human_bytes);
+
+        assert_eq!(
+            texts,
+            ["0 B", "1023 B", "1.00 KiB", "474.70 MiB", "6.00 GiB"]
+        );
     }
 }

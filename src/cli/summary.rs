@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::options::ModelArgs;
-use crate::analysis::SummaryNode;
+use crate::analysis::{SummaryNode, grouped, human_bytes};
 use crate::config::ModelConfig;
 
 /// Options of `summary`.
@@ -223,38 +223,9 @@ fn by(shape: &[usize]) -> String {
     sides.join(" x ")
 }
 
-/// The number with a comma before every three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn human_bytes(bytes: u64) -> String {
-    indicatif::BinaryBytes(bytes).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_are_grouped_by_three() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (354_823_168, "354,823,168"),
-        ] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn columns_are_aligned() {

@@ -27,6 +27,15 @@ impl Weights {
         &self.config
     }
 
+    /// The bytes that a number takes in memory; where tensors differ, the most.
+    pub fn bytes_per_number(&self) -> u64 {
+        let sizes = self
+            .tensors
+            .values()
+            .map(|tensor| tensor.dtype().size_in_bytes());
+        sizes.max().unwrap_or(4) as u64
+    }
+
     /// Numbers of the tensor that holds `slice`, row by row: its rows `rows` (a vector has one), and
     /// `columns` counted from the first of the slice's. None if there is no such tensor or part.
     pub fn read(

@@ -1,17 +1,93 @@
-//! How large values are.
+//! How large values are: a map over layers and tokens, the neurons and tokens that stand out, how
+//! numbers are spread, and how the residual stream grows.
 
-use egui::Ui;
+mod fill;
+mod map;
+mod neurons;
+mod spread;
+mod table;
 
+use egui::{ScrollArea, Ui};
+
+use super::parts::pages;
 use super::{PlotView, nothing_yet};
+use crate::config::ModelConfig;
+use crate::hook::HookPoint;
+use crate::layout::{Cell, CellId};
 use crate::viewer::ui::panels::Intent;
+use map::MapPage;
+use neurons::NeuronsPage;
+use spread::{NormsPage, SpreadPage};
+use table::TablePage;
 
 /// How large values are.
 #[derive(Default)]
-pub struct ActivationsPlot;
+pub struct ActivationsPlot {
+    page: Page,
+    map: MapPage,
+    neurons: NeuronsPage,
+    table: TablePage,
+    spread: SpreadPage,
+    norms: NormsPage,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Page {
+    #[default]
+    Map,
+    Neurons,
+    Table,
+    Spread,
+    Norms,
+}
+
+const PAGES: [(Page, &str); 5] = [
+    (Page::Map, "Map"),
+    (Page::Neurons, "Most active"),
+    (Page::Table, "Neuron table"),
+    (Page::Spread, "Distribution"),
+    (Page::Norms, "Residual norms"),
+];
 
 impl ActivationsPlot {
     /// Draws the view.
-    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, _intents: &mut Vec<Intent>) {
-        nothing_yet(ui, view, "How large values are");
+    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, intents: &mut Vec<Intent>) {
+        let (Some(model), Some(_)) = (view.model, view.lane()) else {
+            nothing_yet(ui, view, "How large values are, by layer and token");
+            return;
+        };
+        let config = &model.config;
+        pages(ui, &mut self.page, &PAGES);
+        // The table scrolls by itself, so that only what is seen of it is drawn.
+        if self.page == Page::Table {
+            self.table.ui(ui, view, config, &mut self.neurons, intents);
+            return;
+        }
+        let height = ui.available_height();
+        ScrollArea::vertical()
+            .auto_shrink([false, false])
+            .show(ui, |ui| match self.page {
+                Page::Map => self.map.ui(ui, view, config, height, intents),
+                Page::Neurons => self.neurons.ui(ui, view, config, intents),
+                Page::Table => {}
+                Page::Spread => self.spread.ui(ui, view, config),
+                Page::Norms => self.norms.ui(ui, view, config),
+            });
     }
+}
+
+/// The cell of the number `index` of a token's vector at `hook`.
+fn cell_of(config: &ModelConfig, hook: HookPoint, pos: usize, index: usize) -> Cell {
+    let has_heads = hook.axes().contains(&crate::hook::Axis::Head);
+    let (head, index) = if has_heads {
+        (index / config.d_head, index % config.d_head)
+    } else {
+        (0, index)
+    };
+    Cell::Value(CellId {
+        hook,
+        pos,
+        head,
+        index,
+    })
 }

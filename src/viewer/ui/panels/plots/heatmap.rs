@@ -24,6 +24,7 @@ use window::Window;
 
 pub use axes::Labels;
 pub use scale::Scale;
+pub use texture::painted;
 
 /// What a heatmap shows.
 pub struct HeatmapView<'a> {
@@ -141,7 +142,7 @@ impl Heatmap {
             ),
         );
         ui.painter().image(texture, rect, uv, Color32::WHITE);
-        axes::draw(ui, view, &shown, rect, cell);
+        axes::draw(ui, view, &shown, outer.min, rect, cell);
 
         let hovered = response
             .hover_pos()
@@ -284,11 +285,9 @@ fn describe(view: &HeatmapView<'_>, (row, column): (usize, usize)) -> String {
         None => "nothing".to_owned(),
     };
     format!(
-        "{} {} · {} {} · {} {value}",
-        view.rows.title,
-        (view.rows.text)(row),
-        view.columns.title,
-        (view.columns.text)(column),
+        "{} · {} · {} {value}",
+        view.rows.spelled(row),
+        view.columns.spelled(column),
         view.value,
     )
 }

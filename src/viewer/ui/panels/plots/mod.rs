@@ -9,6 +9,7 @@ pub mod dock;
 mod embeddings;
 pub mod heatmap;
 mod lens;
+mod parts;
 mod saliency;
 mod summary;
 mod token_picker;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egui::epaint::TextShape;
-use egui::{Align2, Color32, FontId, Galley, Painter, Rect, Stroke, Ui, Vec2, pos2, vec2};
+use egui::{Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, Ui, Vec2, pos2, vec2};
 
 use super::HeatmapView;
 use super::window::Shown;
@@ -15,6 +15,20 @@ pub struct Labels<'a> {
     pub title: &'a str,
     /// The text of one of them.
     pub text: &'a dyn Fn(usize) -> String,
+    /// Whether each one's number is said besides its text, as that of a token.
+    pub is_numbered: bool,
+}
+
+impl Labels<'_> {
+    /// One of them in words.
+    pub(super) fn spelled(&self, index: usize) -> String {
+        let text = (self.text)(index);
+        if self.is_numbered {
+            format!("{} {index} “{text}”", self.title)
+        } else {
+            format!("{} {text}", self.title)
+        }
+    }
 }
 
 /// Room for labels beside the cells, in points.
@@ -79,8 +93,8 @@ fn title(view: &HeatmapView<'_>) -> String {
     format!("↓ {}  → {}", view.rows.title, view.columns.title)
 }
 
-/// Draws titles and labels around `rect`, whose cells are `cell` large.
-pub fn draw(ui: &Ui, view: &HeatmapView<'_>, shown: &Shown, rect: Rect, cell: Vec2) {
+/// Draws the title at `corner` and labels around `rect`, whose cells are `cell` large.
+pub fn draw(ui: &Ui, view: &HeatmapView<'_>, shown: &Shown, corner: Pos2, rect: Rect, cell: Vec2) {
     let weak = theme::weak_text(view.theme);
     let strong = theme::color(view.theme.neutrals().text);
     let painter = ui.painter();
@@ -91,16 +105,8 @@ pub fn draw(ui: &Ui, view: &HeatmapView<'_>, shown: &Shown, rect: Rect, cell: Ve
         Stroke::new(1.0, line),
         egui::StrokeKind::Outside,
     );
-    let left_top = pos2(ui.max_rect().left().max(rect.left() - MAX_LEFT - GAP), 0.0);
-    let title_y = rect.top() - margins(ui, view, shown).top;
     let font = FontId::proportional(FONT_SIZE);
-    painter.text(
-        pos2(left_top.x, title_y),
-        Align2::LEFT_TOP,
-        format!("↓ {}  → {}", view.rows.title, view.columns.title),
-        font,
-        weak,
-    );
+    painter.text(corner, Align2::LEFT_TOP, title(view), font, weak);
     let mut rows: Vec<usize> =
         labelled(shown.row, shown.n_rows, cell.y, view.matrix.n_rows()).collect();
     keep_current(&mut rows, view.current_row, cell.y);
@@ -157,7 +163,7 @@ fn keep_current(labels: &mut Vec<usize>, current: Option<usize>, cell: f32) {
 }
 
 /// Text that reads upwards from a place, in the middle of its line.
-fn upright(painter: &Painter, foot: egui::Pos2, text: Arc<Galley>, color: Color32) {
+fn upright(painter: &Painter, foot: Pos2, text: Arc<Galley>, color: Color32) {
     let corner = foot - vec2(text.size().y / 2.0, 0.0);
     let shape = TextShape::new(corner, text, color).with_angle(-std::f32::consts::FRAC_PI_2);
     painter.add(shape);

@@ -108,6 +108,18 @@ fn image(matrix: &Matrix, source: &Source) -> ColorImage {
     ColorImage::new([n_columns, n_rows], pixels)
 }
 
+/// A picture of a matrix with a pixel for each cell.
+pub fn painted(matrix: &Matrix, scale: &Scale, theme: Theme) -> ColorImage {
+    let source = Source {
+        version: 0,
+        scale: *scale,
+        theme,
+        size: (matrix.n_rows(), matrix.n_columns()),
+        block: (1, 1),
+    };
+    image(matrix, &source)
+}
+
 /// The one of greater magnitude; what is NaN or infinite is never hidden.
 fn louder(a: f32, b: f32) -> f32 {
     if !a.is_finite() || (b.is_finite() && a.abs() >= b.abs()) {
