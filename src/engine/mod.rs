@@ -4,6 +4,7 @@
 //! nothing piles up. Dropping the [`EngineHandle`] ends the thread.
 
 mod lens;
+mod projector;
 mod worker;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::model::{
     LoadProgress, LoadSettings, Model, ModelError, ModelSource, SamplerSettings, Weights,
 };
 use crate::trace::{Activation, Pass, Vocab};
+
+pub use projector::{METRICS, Projector, ProjectorError, ProjectorUpdate, VectorSource};
 
 /// Updates the worker may be ahead of its reader.
 const UPDATE_ROOM: usize = 64;
