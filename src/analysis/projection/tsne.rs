@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use bhtsne::tSNE;
 use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 
 use super::neighbors::{Metric, Neighbor, nearest};
 use super::{
@@ -33,6 +34,12 @@ impl Default for TsneSettings {
 
 /// Steps that pull harder.
 const EXAGGERATED_STEPS: usize = 250;
+/// How much harder.
+const EXAGGERATION: f32 = 12.0;
+/// How much of the last step goes into the next.
+const MOMENTUM: f32 = 0.8;
+/// The least learning rate; of many points it grows with their number.
+const LEAST_RATE: f32 = 50.0;
 /// From this many points on in a plane, forces are interpolated on a grid (Linderman et al. 2019);
 /// of fewer, and in space, far groups of points are taken together (Barnes and Hut).
 const GRID_POINTS: usize = 8_000;
@@ -74,21 +81,23 @@ pub(super) fn project(
     let initial = initial(vectors, n_dims, settings.seed, 1e-4, on_progress)?;
     let k = ((3.0 * used.perplexity) as usize).clamp(1, n - 1);
     let neighbors = nearest(vectors, k, used.metric, on_progress)?;
-    let neighbors = scaled(&neighbors, k);
-    let near = &neighbors;
-    let points = on_one_thread(|| {
-        if n_dims == 3 {
-            return fit::<3>(n, &used, initial, on_progress, |tsne| {
-                tsne.barnes_hut_with_neighbors(THETA, near);
-            });
-        }
-        fit::<2>(n, &used, initial, on_progress, |tsne| {
-            if n < GRID_POINTS {
-                tsne.barnes_hut_with_neighbors(THETA, near);
-            } else {
-                tsne.fit_sne_with_neighbors(near);
-            }
-        })
+    let neighbors = within_reach(&neighbors, k, used.perplexity);
+    let points = on_one_thread(|| match n_dims {
+        2 => Fit::<2>::new(n, &used, on_progress).run(initial, |tsne, start| {
+            let is_grid = n >= GRID_POINTS;
+            match (start, is_grid) {
+                (Start::Neighbors, false) => tsne.barnes_hut_with_neighbors(THETA, &neighbors),
+                (Start::Neighbors, true) => tsne.fit_sne_with_neighbors(&neighbors),
+                (Start::Graph, false) => tsne.barnes_hut(THETA, |(), ()| 0.0),
+                (Start::Graph, true) => tsne.fit_sne(|(), ()| 0.0),
+            };
+        }),
+        _ => Fit::<3>::new(n, &used, on_progress).run(initial, |tsne, start| {
+            match start {
+                Start::Neighbors => tsne.barnes_hut_with_neighbors(THETA, &neighbors),
+                Start::Graph => tsne.barnes_hut(THETA, |(), ()| 0.0),
+            };
+        }),
     })??;
     Ok(Projection {
         n_dims,
@@ -115,21 +124,64 @@ pub(super) fn initial(
         .collect())
 }
 
-/// Distances in units of their mean, so that the search for each point's reach begins near its end
-/// however large the vectors are.
-fn scaled(neighbors: &[Neighbor], k: usize) -> Vec<Vec<bhtsne::Neighbor<f32>>> {
-    let distances = neighbors.iter().map(|near| near.distance);
-    let mean = distances.sum::<f64>() / neighbors.len() as f64;
-    let scale = 1.0 / mean.max(f64::MIN_POSITIVE);
-    let rows = neighbors.chunks(k);
+/// Neighbours at distances that say all: the crate's own search for a point's reach, the one at which
+/// its neighbours are as many as the perplexity, is over as soon as it begins.
+fn within_reach(
+    neighbors: &[Neighbor],
+    k: usize,
+    perplexity: f32,
+) -> Vec<Vec<bhtsne::Neighbor<f32>>> {
+    let rows = neighbors.par_chunks(k);
     rows.map(|row| {
-        let row = row.iter().map(|near| bhtsne::Neighbor {
-            index: near.index,
-            distance: (near.distance * scale) as f32,
-        });
+        // What all squares have in common cancels out.
+        let nearest = row.first().map_or(0.0, |near| near.distance);
+        let squares: Vec<f64> = row
+            .iter()
+            .map(|near| (near.distance - nearest) * (near.distance + nearest))
+            .collect();
+        let mean = squares.iter().sum::<f64>() / squares.len() as f64;
+        let scale = 1.0 / mean.max(f64::MIN_POSITIVE);
+        let squares: Vec<f64> = squares.iter().map(|square| square * scale).collect();
+        let precision = precision(&squares, f64::from(perplexity).ln());
+        let row = row
+            .iter()
+            .zip(squares)
+            .map(|(near, square)| bhtsne::Neighbor {
+                index: near.index,
+                distance: (precision * square).sqrt() as f32,
+            });
         row.collect()
     })
     .collect()
+}
+
+/// By what squared distances are multiplied so that their Gaussian has this entropy.
+fn precision(squares: &[f64], entropy: f64) -> f64 {
+    let (mut low, mut high, mut precision) = (0.0, f64::INFINITY, 1.0f64);
+    for _ in 0..64 {
+        let (mut sum, mut weighted) = (0.0, 0.0);
+        for square in squares {
+            let share = (-precision * square).exp();
+            sum += share;
+            weighted += share * square;
+        }
+        let excess = precision * weighted / sum + sum.ln() - entropy;
+        if excess.abs() < 1e-7 {
+            break;
+        }
+        if excess > 0.0 {
+            low = precision;
+            precision = if high.is_finite() {
+                0.5 * (low + high)
+            } else {
+                2.0 * low
+            };
+        } else {
+            high = precision;
+            precision = 0.5 * (low + high);
+        }
+    }
+    precision
 }
 
 /// Runs work on a thread of its own: the crate adds up in the order in which its threads are done, and
@@ -143,36 +195,92 @@ fn on_one_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Projecti
     Ok(pool.install(work))
 }
 
-fn fit<const D: usize>(
-    n: usize,
-    settings: &TsneSettings,
-    initial: Vec<f32>,
-    on_progress: &mut OnProgress<'_>,
-    run: impl FnOnce(&mut tSNE<'_, f32, (), D>),
-) -> Result<Vec<f32>, ProjectionError> {
-    let n_steps = settings.n_steps;
-    // The neighbours that are given say all there is to say of the vectors.
-    let samples: Vec<()> = vec![(); n];
-    let mut tsne: tSNE<'_, f32, (), D> = tSNE::new(&samples);
-    tsne.perplexity(settings.perplexity)
-        .epochs(n_steps)
-        .stop_lying_epoch(EXAGGERATED_STEPS.min(n_steps))
-        .momentum_switch_epoch(EXAGGERATED_STEPS)
-        .initial_embedding(initial)
-        .epoch_callback(|step, points| {
-            let share = (step + 1) as f32 / n_steps as f32;
-            if tell(on_progress, Stage::Points, share, points).is_err() {
-                // The crate's callback has no other way to end the work; no panic hook sees this.
-                resume_unwind(Box::new(Stop));
-            }
-        });
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        run(&mut tsne);
-        tsne.embedding()
-    }));
-    match outcome {
-        Ok(points) => Ok(points),
-        Err(stop) if stop.is::<Stop>() => Err(ProjectionError::Stopped),
-        Err(panic) => resume_unwind(panic),
+/// What a fit begins with.
+#[derive(Clone, Copy)]
+enum Start {
+    /// The neighbours of every vector.
+    Neighbors,
+    /// The graph that an earlier fit has made of them.
+    Graph,
+}
+
+/// Points on their way.
+struct Fit<'a, 'b, const D: usize> {
+    settings: TsneSettings,
+    /// The neighbours that are given say all there is to say of the vectors.
+    samples: Vec<()>,
+    on_progress: &'a mut OnProgress<'b>,
+}
+
+impl<'a, 'b, const D: usize> Fit<'a, 'b, D> {
+    fn new(n: usize, settings: &TsneSettings, on_progress: &'a mut OnProgress<'b>) -> Self {
+        Self {
+            settings: *settings,
+            samples: vec![(); n],
+            on_progress,
+        }
+    }
+
+    /// First pulls hard, in small steps, then as the graph says, in large ones (Belkina et al. 2019).
+    fn run(
+        mut self,
+        initial: Vec<f32>,
+        go: impl Fn(&mut tSNE<'_, f32, (), D>, Start),
+    ) -> Result<Vec<f32>, ProjectionError> {
+        let n = self.samples.len() as f32;
+        let n_steps = self.settings.n_steps;
+        let n_early = EXAGGERATED_STEPS.min(n_steps);
+        let mut graph = None;
+        let points = self.phase(0..n_early, initial, |tsne| {
+            tsne.early_exaggeration(EXAGGERATION)
+                .stop_lying_epoch(usize::MAX)
+                .momentum(MOMENTUM)
+                .final_momentum(MOMENTUM)
+                .learning_rate((n / EXAGGERATION).max(LEAST_RATE));
+            go(tsne, Start::Neighbors);
+            graph = tsne.affinities();
+        })?;
+        let (Some(graph), true) = (graph, n_early < n_steps) else {
+            return Ok(points);
+        };
+        self.phase(n_early..n_steps, points, |tsne| {
+            tsne.with_affinities(graph)
+                .stop_lying_epoch(0)
+                .momentum(MOMENTUM)
+                .final_momentum(MOMENTUM)
+                .learning_rate(n.max(LEAST_RATE));
+            go(tsne, Start::Graph);
+        })
+    }
+
+    /// Some of the steps, with what `go` sets and does.
+    fn phase(
+        &mut self,
+        steps: std::ops::Range<usize>,
+        initial: Vec<f32>,
+        go: impl FnOnce(&mut tSNE<'_, f32, (), D>),
+    ) -> Result<Vec<f32>, ProjectionError> {
+        let n_steps = self.settings.n_steps;
+        let on_progress = &mut *self.on_progress;
+        let mut tsne: tSNE<'_, f32, (), D> = tSNE::new(&self.samples);
+        tsne.perplexity(self.settings.perplexity)
+            .epochs(steps.len())
+            .initial_embedding(initial)
+            .epoch_callback(|step, points| {
+                let share = (steps.start + step + 1) as f32 / n_steps as f32;
+                if tell(on_progress, Stage::Points, share, points).is_err() {
+                    // The crate's callback has no other way to end the work; no panic hook sees this.
+                    resume_unwind(Box::new(Stop));
+                }
+            });
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            go(&mut tsne);
+            tsne.embedding()
+        }));
+        match outcome {
+            Ok(points) => Ok(points),
+            Err(stop) if stop.is::<Stop>() => Err(ProjectionError::Stopped),
+            Err(panic) => resume_unwind(panic),
+        }
     }
 }
