@@ -4,19 +4,24 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use llmscope::analysis::projection::{ProjectionSettings, project};
 use llmscope::color::{Scaling, Theme};
 use llmscope::config::ModelConfig;
-use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
+use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt, VectorSource};
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::layout::{CellId, GroundRect, Kind, ModelLayout};
 use llmscope::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, save_png};
-use llmscope::viewer::scene::SceneSettings;
+use llmscope::viewer::scene::{Cloud, CloudPoint, PointCloud, SceneSettings};
+use llmscope::viewer::ui::panels::plots::Plot;
 use llmscope::viewer::viewpoint::{Pose, Screen, Viewpoint};
 use llmscope::weight::{WeightPoint, WeightSite};
 use rand::{Rng as _, SeedableRng as _};
@@ -38,6 +43,10 @@ struct Shot {
     order: Option<f32>,
     /// Changes what is shown.
     settings: fn(&mut SceneSettings),
+    /// Views beside the world.
+    plots: Vec<Plot>,
+    /// Whether the vocabulary's projection stands in the world.
+    has_cloud: bool,
 }
 
 fn main() -> Result<()> {
@@ -88,6 +97,8 @@ fn shot(name: &str, pose: PoseOf) -> Shot {
         pose,
         order: None,
         settings: |_| {},
+        plots: Vec::new(),
+        has_cloud: false,
     }
 }
 
@@ -208,6 +219,17 @@ fn demo_shots() -> Vec<Shot> {
             has_panels: true,
             ..shot(&format!("window{suffix}"), overview)
         });
+        shots.push(Shot {
+            theme,
+            has_panels: true,
+            plots: vec![Plot::Embeddings],
+            ..shot(&format!("panel-embeddings{suffix}"), overview)
+        });
+        shots.push(Shot {
+            theme,
+            has_cloud: true,
+            ..shot(&format!("cloud{suffix}"), Pose::before_cloud)
+        });
     }
     shots
 }
@@ -293,10 +315,58 @@ fn run(engine: &EngineHandle, source: ModelSource, prompt: Prompt) -> Result<Vec
     Ok(updates)
 }
 
+/// Every token of the vocabulary along its embedding's first three principal components.
+fn vocabulary_cloud(updates: &[EngineUpdate]) -> Result<Cloud> {
+    let model = updates.iter().find_map(|update| match update {
+        EngineUpdate::Loaded(model) => Some(model),
+        _ => None,
+    });
+    let model = model.ok_or_else(|| anyhow::anyhow!("no model was loaded"))?;
+    let weights = model.weights.clone();
+    let weights = weights.ok_or_else(|| anyhow::anyhow!("the model has no weights"))?;
+    let source = VectorSource::of_weight(weights, WeightPoint::Embed);
+    let settings = ProjectionSettings {
+        n_dims: 3,
+        ..ProjectionSettings::default()
+    };
+    let projection = project(source.vectors()?, &settings, &mut |_| {
+        ControlFlow::Continue(())
+    })?;
+    let reach = projection
+        .points
+        .iter()
+        .fold(0.0f32, |reach, at| reach.max(at.abs()));
+    let lengths = source.lengths().unwrap_or_default();
+    let text: Vec<u32> = updates
+        .iter()
+        .filter_map(|update| match update {
+            EngineUpdate::PassDone { pass, .. } => Some(pass.tokens.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let points = lengths
+        .iter()
+        .enumerate()
+        .map(|(token, length)| CloudPoint {
+            at: glam::Vec3::from_slice(projection.point(token)) / reach,
+            token: token as u32,
+            pos: text.iter().rposition(|own| *own as usize == token),
+            value: *length,
+        });
+    Ok(Cloud {
+        title: "embed.W_E, PCA".to_owned(),
+        axes: [0, 1, 2].map(|axis| projection.axis(axis)),
+        value: "length of the vector".to_owned(),
+        points: points.collect(),
+    })
+}
+
 fn options(shot: &Shot) -> ViewerOptions {
     ViewerOptions {
         theme: shot.theme,
         has_panels: shot.has_panels,
+        plots: shot.plots.clone(),
         ..ViewerOptions::default()
     }
 }
@@ -311,6 +381,16 @@ fn shoot_all(folder: &Path, shots: Vec<Shot>, updates: &[EngineUpdate]) -> Resul
         (shot.settings)(&mut offscreen.world().resource_mut::<SceneSettings>());
         for update in updates {
             offscreen.feed(update.clone());
+        }
+        if shot.has_cloud {
+            let cloud = vocabulary_cloud(updates)?;
+            let mut shown = offscreen.world().resource_mut::<PointCloud>();
+            shown.chosen = cloud
+                .points
+                .iter()
+                .find(|point| point.pos.is_some())
+                .map(|point| point.token);
+            shown.cloud = Some(Arc::new(cloud));
         }
         shoot(folder, &shot, &mut offscreen)?;
     }
@@ -328,6 +408,13 @@ fn shoot_shape(folder: &Path, name: &str, shot: &Shot) -> Result<()> {
 
 fn shoot(folder: &Path, shot: &Shot, offscreen: &mut Offscreen) -> Result<()> {
     offscreen.draw(); // Where the panels are, the camera knows from here on.
+    if !shot.plots.is_empty() {
+        // What views compute beside the frames is there soon.
+        for _ in 0..40 {
+            std::thread::sleep(Duration::from_millis(10));
+            offscreen.draw();
+        }
+    }
     offscreen.look_from(shot.pose);
     if let Some(order) = shot.order {
         offscreen.seek(9);

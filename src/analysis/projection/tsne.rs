@@ -155,31 +155,37 @@ fn within_reach(
     .collect()
 }
 
-/// By what squared distances are multiplied so that their Gaussian has this entropy.
+/// By what squared distances are multiplied so that their Gaussian has this entropy: Newton's steps in
+/// its logarithm, within what is known to hold it.
 fn precision(squares: &[f64], entropy: f64) -> f64 {
     let (mut low, mut high, mut precision) = (0.0, f64::INFINITY, 1.0f64);
     for _ in 0..64 {
-        let (mut sum, mut weighted) = (0.0, 0.0);
+        let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
         for square in squares {
             let share = (-precision * square).exp();
             sum += share;
-            weighted += share * square;
+            first += share * square;
+            second += share * square * square;
         }
-        let excess = precision * weighted / sum + sum.ln() - entropy;
-        if excess.abs() < 1e-7 {
+        let mean = first / sum;
+        let excess = precision * mean + sum.ln() - entropy;
+        if excess.abs() < 1e-6 {
             break;
         }
         if excess > 0.0 {
             low = precision;
-            precision = if high.is_finite() {
-                0.5 * (low + high)
-            } else {
-                2.0 * low
-            };
         } else {
             high = precision;
-            precision = 0.5 * (low + high);
         }
+        let slope = precision * precision * (second / sum - mean * mean);
+        let next = precision * (excess / slope).clamp(-2.0, 2.0).exp();
+        precision = if next > low && next < high {
+            next
+        } else if high.is_finite() {
+            0.5 * (low + high)
+        } else {
+            2.0 * low
+        };
     }
     precision
 }
