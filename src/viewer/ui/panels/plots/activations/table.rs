@@ -133,6 +133,7 @@ impl TablePage {
         }
         table
             .striped(true)
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .auto_shrink([false, true])
             .max_scroll_height(room)
             .columns(

@@ -224,6 +224,7 @@ impl Table<'_> {
         ui.push_id("table of heads", |ui| {
             TableBuilder::new(ui)
                 .striped(true)
+                .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
                 .auto_shrink([false, true])
                 .columns(Column::remainder().at_least(52.0).clip(true), 6)
                 .header(20.0, |mut header| {
