@@ -147,7 +147,12 @@ fn note_events(
                     n => format!("Computing {n} tokens"),
                 };
             }
-            TraceEvent::Computed { .. } | TraceEvent::LensRead { .. } | TraceEvent::LensDone => {}
+            TraceEvent::Computed { .. }
+            | TraceEvent::LensRead { .. }
+            | TraceEvent::LensDone
+            | TraceEvent::Ablated
+            | TraceEvent::StudyProgress { .. }
+            | TraceEvent::StudyDone { .. } => {}
             TraceEvent::PassDone => {
                 state.n_passes += 1;
                 "Ready".clone_into(&mut state.status);
@@ -245,6 +250,9 @@ fn draw_ui(
     if let Some(model) = trace.model() {
         for candidate in candidates {
             state.fonts.note(&model.vocab.label(candidate.token));
+        }
+        for token in state.panels.plots.embeddings.named_tokens() {
+            state.fonts.note(&model.vocab.label(token));
         }
     }
     for read_out in [state.hovered.get(), state.pinned.get()]
