@@ -101,19 +101,22 @@ impl EmbeddingsPlot {
         {
             self.scatter.fit();
         }
-        let is_cloud = self
+        let projection = self
             .desk
             .picture
             .as_ref()
-            .is_some_and(|picture| picture.projection.n_dims == 3);
-        if is_cloud
-            && ui
-                .button("Fly to the cloud")
-                .on_hover_text("The three axes stand in the world, left of the entrance")
-                .clicked()
-        {
-            intents.push(Intent::VisitCloud);
-        }
+            .map(|picture| &picture.projection);
+        let is_cloud = projection.is_some_and(|projection| projection.n_dims == 3);
+        ui.horizontal_wrapped(|ui| {
+            let fit = ui.button("Show all points");
+            if fit.on_hover_text("Home does the same").clicked() {
+                self.scatter.fit();
+            }
+            let tip = "The three axes stand in the world, left of the entrance";
+            if is_cloud && ui.button("Fly to the cloud").on_hover_text(tip).clicked() {
+                intents.push(Intent::VisitCloud);
+            }
+        });
     }
 
     /// Chooses a point, here and in the world.

@@ -82,7 +82,6 @@ impl Choice {
 
     /// Draws the choices.
     pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig) {
-        self.keep_to(view, config);
         ui.horizontal_wrapped(|ui| {
             self.vectors(ui, view, config);
             ui.separator();
@@ -116,28 +115,32 @@ impl Choice {
         });
     }
 
-    /// Nothing is chosen that is not there.
-    fn keep_to(&mut self, view: &PlotView<'_>, config: &ModelConfig) {
-        let has_text = !view.positions.is_empty();
-        let has_weights = view.model.is_some_and(|model| model.weights.is_some());
+    /// Which vectors are shown: those chosen, or what there is in their place while they are not there.
+    pub fn what(&self, view: &PlotView<'_>) -> What {
+        let Some(model) = view.model else {
+            return self.what;
+        };
+        let config = &model.config;
         let last = stream_hooks(config).len().saturating_sub(1);
-        self.what = match self.what {
-            What::Layer(place) => What::Layer(place.min(last)),
+        let has_text = !view.positions.is_empty();
+        match self.what {
+            What::Vocabulary(_) if model.weights.is_none() => What::Text,
             What::Vocabulary(WeightPoint::Unembed) if config.tie_word_embeddings => {
                 What::Vocabulary(WeightPoint::Embed)
             }
+            What::Vocabulary(weight) => What::Vocabulary(weight),
+            _ if !has_text && !view.is_computing && model.weights.is_some() => {
+                What::Vocabulary(WeightPoint::Embed)
+            }
+            What::Layer(place) => What::Layer(place.min(last)),
             what => what,
-        };
-        if self.what.is_text() && !has_text && has_weights && !view.is_computing {
-            self.what = What::Vocabulary(WeightPoint::Embed);
-        } else if !self.what.is_text() && !has_weights {
-            self.what = What::Text;
         }
     }
 
     fn vectors(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig) {
         let hooks = stream_hooks(config);
-        let place = match self.what {
+        let shown = self.what(view);
+        let place = match shown {
             What::Layer(place) => place,
             _ => hooks.len() / 2,
         };
@@ -155,7 +158,7 @@ impl Choice {
                 all.push((What::Vocabulary(WeightPoint::Unembed), "vocabulary, W_U"));
             }
         }
-        let name = all.iter().find(|(what, _)| *what == self.what);
+        let name = all.iter().find(|(what, _)| *what == shown);
         let name = name.map_or("nothing", |(_, name)| *name);
         let label = ui.label("vectors");
         ComboBox::from_id_salt("vectors")

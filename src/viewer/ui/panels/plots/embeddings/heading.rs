@@ -1,9 +1,10 @@
 //! What is shown and how it was made, and the way from layer to layer.
 
-use egui::{Button, RichText, Slider, Ui};
+use egui::{Button, Label, RichText, Slider, Ui};
 
-use super::EmbeddingsPlot;
+use super::look::color_bar;
 use super::subject::Subject;
+use super::{EmbeddingsPlot, greatest, lengths_at};
 use crate::analysis::projection::Method;
 use crate::viewer::ui::panels::plots::PlotView;
 use crate::viewer::ui::panels::plots::parts::note;
@@ -12,35 +13,40 @@ use crate::viewer::ui::panels::plots::parts::note;
 const PLACES_PER_SEC: f32 = 1.5;
 
 impl EmbeddingsPlot {
-    /// What is shown, how it was made, and what its colours mean.
-    pub(super) fn title(&self, ui: &mut Ui, view: &PlotView<'_>) {
+    /// What is shown and how it was made.
+    pub(super) fn title(&self, ui: &mut Ui) {
         let Some(picture) = &self.desk.picture else {
             return;
         };
-        let projection = &picture.projection;
         let scaled = if picture.settings.has_unit_length {
             ", unit length"
         } else {
             ""
         };
         let unfinished = if picture.is_done { "" } else { ", unfinished" };
-        ui.label(
-            RichText::new(format!(
-                "{}: {}{scaled}{unfinished}",
-                picture.subject.title,
-                method_in_words(projection.method),
-            ))
-            .strong(),
-        );
-        if !projection.explained.is_empty() {
-            let shares = projection.explained.iter();
+        let method = method_in_words(picture.projection.method);
+        let title = &picture.subject.title;
+        let text = RichText::new(format!("{title}: {method}{scaled}{unfinished}"));
+        ui.add(Label::new(text.strong()).truncate());
+    }
+
+    /// How much of the vectors the picture shows, and what its colours mean.
+    pub(super) fn facts(&self, ui: &mut Ui, view: &PlotView<'_>) {
+        let Some(picture) = &self.desk.picture else {
+            return;
+        };
+        let explained = &picture.projection.explained;
+        if !explained.is_empty() {
+            let shares = explained.iter();
             let shares: Vec<String> = shares
                 .map(|share| format!("{:.2} %", 100.0 * share))
                 .collect();
-            let sum = 100.0 * projection.explained.iter().sum::<f64>();
+            let sum = 100.0 * explained.iter().sum::<f64>();
             let text = format!("Variance explained {} = {sum:.2} %", shares.join(" + "));
             note(ui, view.theme, text);
         }
+        let greatest = greatest(lengths_at(&picture.subject, self.place));
+        color_bar(ui, view.theme, "length of the vector", greatest);
     }
 
     /// Moves the points from place to place.

@@ -70,6 +70,29 @@ impl Look<'_> {
         }
     }
 
+    /// What runs along the axes, where each ends.
+    pub fn axis_names(&self) {
+        let mut x = self.view.axes.first().cloned().unwrap_or_default();
+        if let Some(depth) = self.view.axes.get(2) {
+            x = format!("{depth} into the depth     {x}");
+        }
+        let y = self.view.axes.get(1).cloned().unwrap_or_default();
+        let corner = self.rect.right_bottom() - vec2(6.0, LINE);
+        let ends = [
+            (
+                self.rect.left_top() + vec2(6.0, 4.0),
+                Align2::LEFT_TOP,
+                format!("↑ {y}"),
+            ),
+            (corner, Align2::RIGHT_BOTTOM, format!("{x} →")),
+        ];
+        let text = theme::weak_text(self.view.theme);
+        for (at, align, name) in ends {
+            let font = FontId::proportional(11.5);
+            self.painter.text(at, align, name, font, text);
+        }
+    }
+
     /// Rings around what stands out.
     pub fn marks(&self, highlighted: Option<usize>) {
         let scattered = &self.view.scattered;

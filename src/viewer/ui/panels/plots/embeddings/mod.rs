@@ -13,10 +13,12 @@ mod nearest;
 mod orders;
 mod scatter;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use egui::{ScrollArea, Ui, vec2};
+use egui::{Align, Layout, ScrollArea, Ui, vec2};
 
 use super::parts::{Cached, note};
 use super::{PlotView, TokenPicker, nothing_yet};
@@ -27,7 +29,6 @@ use controls::Choice;
 use desk::Desk;
 use dots::Scattered;
 use heading::method_in_words;
-use look::color_bar;
 use scatter::{Scatter, ScatterView};
 use subject::{Origin, Subject, grouped};
 
@@ -54,12 +55,14 @@ pub struct EmbeddingsPlot {
     listed: Vec<usize>,
 }
 
-/// A panel wider than this has the neighbours beside the picture.
-const WIDE: f32 = 640.0;
-/// Width of the neighbours there.
-const LIST_WIDTH: f32 = 210.0;
-/// Height of what stands below the picture, where the neighbours do.
-const LIST_HEIGHT: f32 = 190.0;
+/// A panel wider than this has the choices and the neighbours beside the picture.
+const WIDE: f32 = 600.0;
+/// Width of what stands beside the picture, in points.
+const SIDE_WIDTH: f32 = 250.0;
+/// Height of the neighbours that is seen below the picture, in points.
+const LIST_HEIGHT: f32 = 120.0;
+/// The least height of the picture where it can be scrolled to, in points.
+const LEAST_HEIGHT: f32 = 280.0;
 
 impl EmbeddingsPlot {
     /// Draws the view.
@@ -71,18 +74,35 @@ impl EmbeddingsPlot {
             nothing_yet(ui, view, "Tokens as points in two or three dimensions");
             return;
         };
-        let before = self.choice;
-        self.choice.ui(ui, view, &model.config);
-        if before.what != self.choice.what || before.method != self.choice.method {
-            self.scatter.fit();
-        }
         self.order(view);
         if self.desk.advance() {
             ui.ctx().request_repaint();
         }
-        self.status(ui, view);
         self.follow(view, intents);
-        self.picture(ui, view, &model.config, intents);
+        let room = ui.available_size();
+        if room.x > WIDE {
+            let beside = vec2(room.x - SIDE_WIDTH - 14.0, room.y);
+            ui.horizontal_top(|ui| {
+                ui.allocate_ui_with_layout(beside, Layout::top_down(Align::Min), |ui| {
+                    self.picture(ui, view, room.y, intents);
+                });
+                ScrollArea::vertical()
+                    .auto_shrink([false, false])
+                    .show(ui, |ui| {
+                        self.choices(ui, view, &model.config, intents);
+                        self.neighbors(ui, view, intents);
+                    });
+            });
+        } else {
+            ScrollArea::vertical()
+                .auto_shrink([false, false])
+                .show(ui, |ui| {
+                    self.choices(ui, view, &model.config, intents);
+                    let height = (ui.available_height() - LIST_HEIGHT).max(LEAST_HEIGHT);
+                    self.picture(ui, view, height, intents);
+                    self.neighbors(ui, view, intents);
+                });
+        }
         self.send_cloud(view, intents);
     }
 
@@ -93,16 +113,38 @@ impl EmbeddingsPlot {
         named.filter_map(move |point| subject?.tokens.get(*point).copied())
     }
 
-    fn picture(
+    /// What can be chosen, and how what was chosen is doing.
+    fn choices(
         &mut self,
         ui: &mut Ui,
         view: &PlotView<'_>,
         config: &ModelConfig,
         intents: &mut Vec<Intent>,
     ) {
+        let before = self.choice;
+        self.choice.ui(ui, view, config);
+        if before != self.choice {
+            self.scatter.fit();
+        }
+        self.status(ui, view);
+        let Some(picture) = &self.desk.picture else {
+            return;
+        };
+        let subject = Arc::clone(&picture.subject);
+        self.facts(ui, view);
+        self.search(ui, view, &subject, intents);
+    }
+
+    fn picture(
+        &mut self,
+        ui: &mut Ui,
+        view: &PlotView<'_>,
+        height: f32,
+        intents: &mut Vec<Intent>,
+    ) {
         let Some(picture) = &self.desk.picture else {
             ui.vertical_centered(|ui| {
-                ui.add_space((0.3 * ui.available_height()).clamp(8.0, 120.0));
+                ui.add_space((0.3 * height).clamp(8.0, 120.0));
                 note(
                     ui,
                     view.theme,
@@ -112,43 +154,18 @@ impl EmbeddingsPlot {
             return;
         };
         let subject = Arc::clone(&picture.subject);
-        self.title(ui, view);
+        let top = ui.cursor().top();
+        self.title(ui);
         if subject.n_places() > 1 {
             self.player(ui, &subject);
         } else {
             self.place = 0.0;
         }
-        ui.horizontal_wrapped(|ui| self.search(ui, view, &subject, intents));
         if let Some(point) = self.chosen {
             self.desk.seek(&subject, point, self.place.round() as usize);
         }
-        let is_wide = ui.available_width() > WIDE;
-        let room = ui.available_size();
-        if is_wide {
-            ui.horizontal_top(|ui| {
-                let size = vec2(room.x - LIST_WIDTH - 12.0, room.y);
-                ui.allocate_ui(size, |ui| {
-                    ui.vertical(|ui| self.scatter(ui, view, room.y, intents));
-                });
-                ui.vertical(|ui| {
-                    ui.set_width(LIST_WIDTH);
-                    self.neighbors(ui, view, config, &subject, intents);
-                });
-            });
-            return;
-        }
-        let below = if self.chosen.is_some() {
-            LIST_HEIGHT
-        } else {
-            24.0
-        };
-        let height = (room.y - below).max(180.0);
-        ScrollArea::vertical()
-            .auto_shrink([false, false])
-            .show(ui, |ui| {
-                self.scatter(ui, view, height, intents);
-                self.neighbors(ui, view, config, &subject, intents);
-            });
+        let used = ui.cursor().top() - top;
+        self.scatter(ui, view, height - used, intents);
     }
 
     fn scatter(
@@ -186,7 +203,6 @@ impl EmbeddingsPlot {
         let axes: Vec<String> = (0..projection.n_dims)
             .map(|axis| projection.axis(axis))
             .collect();
-        color_bar(ui, view.theme, "colour: length of the vector", greatest);
         let scatter_view = ScatterView {
             name: &format!("Points of {}", subject.title),
             scattered: Scattered {
@@ -204,7 +220,7 @@ impl EmbeddingsPlot {
             marked: &marked,
             chosen: self.chosen,
             near: &near,
-            height: height - 20.0,
+            height,
             theme: view.theme,
         };
         let output = self.scatter.ui(ui, &scatter_view);
@@ -215,29 +231,26 @@ impl EmbeddingsPlot {
         }
     }
 
-    fn neighbors(
-        &mut self,
-        ui: &mut Ui,
-        view: &PlotView<'_>,
-        config: &ModelConfig,
-        subject: &Subject,
-        intents: &mut Vec<Intent>,
-    ) {
+    fn neighbors(&mut self, ui: &mut Ui, view: &PlotView<'_>, intents: &mut Vec<Intent>) {
         self.listed.clear();
+        let Some(picture) = &self.desk.picture else {
+            return;
+        };
+        let subject = Arc::clone(&picture.subject);
         let Some(chosen) = self.chosen else {
-            let n = subject.tokens.len().min(config.d_vocab);
-            let text = format!("Choose one of the {} tokens to see its nearest", grouped(n));
+            let n = grouped(subject.tokens.len());
+            let text = format!("Choose one of the {n} tokens to see its nearest");
             note(ui, view.theme, text);
             return;
         };
         let nearest = &self.desk.nearest;
         if let Some(near) = &nearest.near {
-            self.listed
-                .extend(near[self.metric].iter().map(|near| near.index));
+            let near = near[self.metric].iter();
+            self.listed.extend(near.map(|near| near.index));
         }
-        let clicked = nearest::list(ui, view, subject, chosen, nearest, &mut self.metric);
+        let clicked = nearest::list(ui, view, &subject, chosen, nearest, &mut self.metric);
         if let Some(point) = clicked {
-            self.choose(point, subject, intents);
+            self.choose(point, &subject, intents);
         }
     }
 

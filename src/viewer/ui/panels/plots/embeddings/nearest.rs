@@ -1,6 +1,6 @@
 //! The nearest vectors of the chosen one, as a list.
 
-use egui::{RichText, ScrollArea, Ui};
+use egui::{RichText, Ui};
 
 use super::desk::Nearest;
 use super::subject::Subject;
@@ -53,28 +53,23 @@ pub fn list(
     );
     let farthest = near.last().map_or(0.0, |near| near.distance) as f32;
     let mut clicked = None;
-    ScrollArea::vertical()
-        .id_salt("nearest")
-        .auto_shrink([false, true])
-        .show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 2.0;
-            for near in near {
-                let label = name_of(view, subject, near.index);
-                let distance = near.distance as f32;
-                let share = if farthest > 0.0 {
-                    distance / farthest
-                } else {
-                    0.0
-                };
-                let row = value_row(ui, view.theme, false, &label, distance, share);
-                if row
-                    .on_hover_text(format!("{what} {:?}", near.distance))
-                    .clicked()
-                {
-                    clicked = Some(near.index);
-                }
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for near in near {
+            let label = name_of(view, subject, near.index);
+            let distance = near.distance as f32;
+            let share = if farthest > 0.0 {
+                distance / farthest
+            } else {
+                0.0
+            };
+            let row = value_row(ui, view.theme, false, &label, distance, share);
+            let tip = format!("{what} {:?}", near.distance);
+            if row.on_hover_text(tip).clicked() {
+                clicked = Some(near.index);
             }
-        });
+        }
+    });
     clicked
 }
 

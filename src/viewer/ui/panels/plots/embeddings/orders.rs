@@ -19,7 +19,7 @@ const N_AT_ONCE: usize = 2_000;
 impl EmbeddingsPlot {
     /// Whether what is chosen is made without being asked for.
     fn is_at_once(&self, view: &PlotView<'_>) -> bool {
-        let what = self.choice.what;
+        let what = self.choice.what(view);
         let n = match (what.is_text(), view.model) {
             (false, Some(model)) => model.config.d_vocab,
             _ => view.positions.len(),
@@ -29,10 +29,10 @@ impl EmbeddingsPlot {
 
     /// Orders what is chosen, if it is not ordered yet.
     pub(super) fn order(&mut self, view: &PlotView<'_>) {
-        let Some(origin) = self.choice.what.origin(view) else {
+        let Some(origin) = self.choice.what(view).origin(view) else {
             return;
         };
-        let is_growing = self.choice.what.is_text() && view.is_computing;
+        let is_growing = self.choice.what(view).is_text() && view.is_computing;
         let is_missing = matches!(&self.missing, Some((missing, _)) if *missing == origin);
         let is_ordered = self.desk.has_ordered(origin, &self.choice.settings());
         if !is_growing && !is_missing && !is_ordered && self.is_at_once(view) {
@@ -41,12 +41,12 @@ impl EmbeddingsPlot {
     }
 
     fn order_now(&mut self, view: &PlotView<'_>) {
-        let Some(origin) = self.choice.what.origin(view) else {
+        let Some(origin) = self.choice.what(view).origin(view) else {
             return;
         };
         let subject = match self.desk.subject(origin) {
             Some(subject) => Ok(subject),
-            None => Subject::new(self.choice.what, view).map(Arc::new),
+            None => Subject::new(self.choice.what(view), view).map(Arc::new),
         };
         match subject {
             Ok(subject) => {
@@ -59,7 +59,7 @@ impl EmbeddingsPlot {
 
     /// How what is chosen is doing, and what can be done about it.
     pub(super) fn status(&mut self, ui: &mut Ui, view: &PlotView<'_>) {
-        let origin = self.choice.what.origin(view);
+        let origin = self.choice.what(view).origin(view);
         let failure = |ui: &mut Ui, text: &str| {
             ui.label(RichText::new(text).color(theme::failure_text(view.theme)));
         };

@@ -96,8 +96,7 @@ impl Scatter {
             return ScatterOutput::default();
         }
         self.cursor = self.cursor.min(n - 1);
-        let size = vec2(ui.available_width(), (view.height - 4.0 * LINE).max(80.0));
-        axis_name(ui, view, "↑", 1);
+        let size = vec2(ui.available_width(), (view.height - 2.0 * LINE).max(80.0));
         let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
         let response = ui.interact(
             rect,
@@ -122,6 +121,7 @@ impl Scatter {
             painter: ui.painter().with_clip_rect(rect),
         };
         look.grid();
+        look.axis_names();
         let at_cursor = response.has_focus().then_some(self.cursor);
         let highlighted = pointed.or(at_cursor);
         look.marks(highlighted);
@@ -132,7 +132,6 @@ impl Scatter {
             Stroke::new(1.0, theme::color(view.theme.neutrals().road)),
             StrokeKind::Inside,
         );
-        axis_name(ui, view, "→", 0);
         let read_out = highlighted.map(|index| describe(view, index));
         footer(ui, view.theme, read_out.as_deref());
         self.finish(view, response, pointed, read_out)
@@ -184,6 +183,7 @@ impl Scatter {
         let (pinch, wheel) = ui.input(|input| (input.zoom_delta(), input.smooth_scroll_delta.y));
         let factor = pinch * (wheel / 240.0).exp();
         if factor != 1.0 {
+            ui.input_mut(|input| input.smooth_scroll_delta = Vec2::ZERO);
             self.frame.get_or_insert(all).zoom_at(rect, place, factor);
         }
     }
@@ -260,23 +260,6 @@ fn describe(view: &ScatterView<'_>, index: usize) -> String {
         text.push_str(&format!(" · {} {}", view.value, exact(*value)));
     }
     text
-}
-
-fn axis_name(ui: &mut Ui, view: &ScatterView<'_>, arrow: &str, axis: usize) {
-    let Some(name) = view.axes.get(axis) else {
-        return;
-    };
-    let depth = view.axes.get(2).filter(|_| axis == 0);
-    let mut text = format!("{arrow} {name}");
-    if let Some(depth) = depth {
-        text.push_str(&format!("     ⊗ {depth}, into the depth"));
-    }
-    let text = RichText::new(text).size(11.0);
-    let label = egui::Label::new(text.color(theme::weak_text(view.theme))).truncate();
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.y = 1.0;
-        ui.add(label);
-    });
 }
 
 fn footer(ui: &mut Ui, theme: Theme, read_out: Option<&str>) {
