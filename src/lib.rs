@@ -23,7 +23,9 @@
 //! #### Values ([`trace`])
 //!
 //! A [`Trace`](trace::Trace) is what passes computed: one [`Activation`](trace::Activation) per hook
-//! point and pass, f32 numbers with their shape, shared and never copied again.
+//! point and pass, f32 numbers with their shape, shared and never copied again. An
+//! [`Ablation`](ablation::Ablation) names a part of a pass to be set to zero, a
+//! [`Target`](attribution::Target) the prediction that is explained by gradients and shares.
 //!
 //! #### Model ([`model`])
 //!
@@ -55,7 +57,9 @@
 //!
 //! One file per command, and the only place that prints.
 
+pub mod ablation;
 pub mod analysis;
+pub mod attribution;
 pub mod cli;
 pub mod color;
 pub mod config;

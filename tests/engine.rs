@@ -6,9 +6,12 @@ mod common;
 use std::time::Duration;
 
 use common::{fixture, load, trace_tokens};
-use llmscope::analysis::top_candidates;
+use llmscope::ablation::Ablation;
+use llmscope::analysis::LensReading;
+use llmscope::attribution::{IntegrationSettings, TargetWish};
 use llmscope::engine::{
-    EngineError, EngineHandle, EngineRequest, EngineUpdate, PauseReason, Prompt,
+    Answer, EngineError, EngineHandle, EngineRequest, EngineUpdate, GradientExtent, PauseReason,
+    Prompt, Question, Study,
 };
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::model::{LoadSettings, ModelError, ModelSource};
@@ -251,21 +254,27 @@ fn the_lens_reads_every_layer_and_position_once_no_request_waits() {
         let EngineUpdate::Lens {
             layer,
             first_pos,
-            top,
+            readings,
         } = update
         else {
             continue;
         };
-        for (row, top) in top.iter().enumerate() {
+        for (row, reading) in readings.iter().enumerate() {
             let hook = HookPoint::block(*layer, BlockSite::ResidPost);
             let token = trace.token(first_pos + row).unwrap();
             let logits = model.unembed(token.row(hook).unwrap()).unwrap();
-            let expected = top_candidates(&logits, 5);
-            for (got, expected) in top.iter().zip(&expected) {
+            let last = token.row(HookPoint::Logits).unwrap();
+            let expected = LensReading::of(&logits, last, 5);
+            for (got, expected) in reading.top.iter().zip(&expected.top) {
                 assert_eq!(got.token, expected.token);
                 assert!((got.probability - expected.probability).abs() < 1e-5);
             }
-            assert_eq!(top.len(), expected.len());
+            assert_eq!(reading.top.len(), expected.top.len());
+            assert!((reading.entropy - expected.entropy).abs() < 1e-4);
+            assert!((reading.kl - expected.kl).abs() < 1e-4);
+            if *layer + 1 == model.config().n_layers {
+                assert!(reading.kl < 1e-4, "{}", reading.kl);
+            }
             n_read += 1;
         }
     }
@@ -295,7 +304,7 @@ fn the_lens_reads_nothing_unless_asked_and_nothing_of_a_text_that_was_left() {
 
     let n_read = |updates: &[EngineUpdate]| -> usize {
         let of = |update: &EngineUpdate| match update {
-            EngineUpdate::Lens { top, .. } => top.len(),
+            EngineUpdate::Lens { readings, .. } => readings.len(),
             _ => 0,
         };
         updates.iter().map(of).sum()
@@ -324,4 +333,218 @@ fn dropping_the_handle_ends_the_thread_even_while_it_waits_for_its_reader() {
 
     assert!(has_ended.recv_timeout(Duration::from_secs(20)).is_ok());
     dropper.join().unwrap();
+}
+
+fn study(id: u64, tokens: &[u32], question: Question) -> EngineRequest {
+    EngineRequest::Study(Study {
+        id,
+        tokens: tokens.to_vec(),
+        ablations: vec!["blocks.1.attn.hook_z:3".parse().unwrap()],
+        question,
+    })
+}
+
+fn is_study_done(update: &EngineUpdate) -> bool {
+    matches!(update, EngineUpdate::StudyDone { .. })
+}
+
+#[test]
+fn studies_are_answered_as_the_model_answers_them() {
+    let engine = started();
+    let model = load("gpt2");
+    let tokens = [3, 1, 4, 1];
+    let wish = TargetWish {
+        pos: Some(2),
+        ..TargetWish::default()
+    };
+    let settings = IntegrationSettings {
+        n_steps: 70,
+        ..IntegrationSettings::default()
+    };
+    let extent = GradientExtent::Summary;
+    let parts = ["blocks.1.attn.hook_z:3".parse().unwrap()];
+    let questions = [
+        Question::Gradients { wish, extent },
+        Question::Integrated { wish, settings },
+        Question::Direct { wish },
+        Question::Ablation { wish },
+    ];
+    for (id, question) in (1..).zip(questions) {
+        engine.request(study(id, &tokens, question)).unwrap();
+
+        let updates = updates_until(&engine, is_study_done);
+
+        let Some(EngineUpdate::StudyDone { id: of, answer }) = updates.last() else {
+            panic!("the last update is the answer");
+        };
+        assert_eq!(*of, id);
+        match answer.as_ref().unwrap() {
+            Answer::Gradients(got) => {
+                let is_wanted = |hook| extent.includes(hook);
+                let expected = model.gradients(&tokens, &parts, wish, &is_wanted);
+                assert_eq!(**got, expected.unwrap());
+                assert!(got.gradients.contains_key(&HookPoint::Embed));
+                let q = HookPoint::block(0, BlockSite::Q);
+                assert!(!got.gradients.contains_key(&q));
+            }
+            Answer::Integrated(got) => {
+                let expected = model.integrated_gradients(&tokens, &parts, wish, settings);
+                assert_eq!(**got, expected.unwrap());
+                let progress = updates.iter().filter_map(|update| match update {
+                    EngineUpdate::StudyProgress { n_done, n_all, .. } => Some((*n_done, *n_all)),
+                    _ => None,
+                });
+                let progress: Vec<_> = progress.collect();
+                assert!(progress.len() > 2 && progress.is_sorted());
+                assert!(progress.iter().all(|(_, n_all)| *n_all == 70));
+            }
+            Answer::Direct(got) => {
+                assert_eq!(got.target.pos, 2);
+                assert!((got.sum() - got.value).abs() < 1e-4);
+            }
+            Answer::Ablation(got) => {
+                let expected = model.ablation_effect(&tokens, &parts, wish);
+                assert_eq!(**got, expected.unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_study_waits_for_requests_can_be_forgotten_and_says_why_it_can_not_be_answered() {
+    let engine = started();
+    let settings = IntegrationSettings {
+        n_steps: 1_000_000,
+        ..IntegrationSettings::default()
+    };
+    let wish = TargetWish::default();
+    let endless = Question::Integrated { wish, settings };
+    engine.request(study(1, &[3, 1], endless)).unwrap();
+    updates_until(&engine, |update| {
+        matches!(update, EngineUpdate::StudyProgress { .. })
+    });
+
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(vec![5])))
+        .unwrap();
+    updates_until(&engine, is_pass_done);
+    engine.request(EngineRequest::CancelStudy(1)).unwrap();
+    engine
+        .request(study(2, &[], Question::Direct { wish }))
+        .unwrap();
+    let updates = updates_until(&engine, is_study_done);
+
+    let Some(EngineUpdate::StudyDone { id, answer }) = updates.last() else {
+        panic!("the last update is the answer");
+    };
+    assert_eq!(*id, 2, "the first was forgotten");
+    let message = answer.as_ref().unwrap_err().to_string();
+    assert!(message.contains("no text"), "{message}");
+}
+
+#[test]
+fn setting_parts_to_zero_computes_the_text_anew_and_steps_go_on_without_them() {
+    let engine = started();
+    let tokens: Vec<u32> = vec![3, 1, 4];
+    let z = HookPoint::block(1, BlockSite::Z);
+    let is_zero = |trace: &Trace, pos| {
+        let row = trace.token(pos).unwrap().row(z).unwrap();
+        row.iter().all(|value| *value == 0.0)
+    };
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(tokens.clone())))
+        .unwrap();
+    engine.request(EngineRequest::Step).unwrap();
+    let before = trace_of(&updates_until(
+        &engine,
+        |update| matches!(update, EngineUpdate::PassDone { pass, .. } if pass.first_pos == 3),
+    ));
+    let part = Ablation::new(z, None);
+    engine
+        .request(EngineRequest::SetAblations(vec![part]))
+        .unwrap();
+    let ablated = updates_until(&engine, is_pass_done);
+    engine.request(EngineRequest::Step).unwrap();
+    let step = updates_until(&engine, is_pass_done);
+    engine
+        .request(EngineRequest::SetAblations(Vec::new()))
+        .unwrap();
+    let restored = trace_of(&updates_until(&engine, is_pass_done));
+
+    assert!(
+        matches!(&ablated[0], EngineUpdate::Ablated(parts) if *parts == [part]),
+        "{:?}",
+        ablated[0]
+    );
+    let all: Vec<EngineUpdate> = ablated.into_iter().chain(step).collect();
+    let all = trace_of(&all);
+    assert!((0..5).all(|pos| is_zero(&all, pos)));
+    let first: Vec<u32> = before.tokens().collect();
+    assert_eq!(all.tokens().take(4).collect::<Vec<_>>(), first);
+    assert!(!is_zero(&restored, 0));
+    assert_eq!(restored.len(), 5);
+    let logits = |trace: &Trace| {
+        trace
+            .token(2)
+            .unwrap()
+            .row(HookPoint::Logits)
+            .unwrap()
+            .to_vec()
+    };
+    let (restored, before) = (logits(&restored), logits(&before));
+    assert!(
+        restored
+            .iter()
+            .zip(&before)
+            .all(|(r, b)| (r - b).abs() < 1e-4)
+    );
+}
+
+#[test]
+fn parts_that_are_not_there_change_nothing() {
+    let engine = started();
+    let missing = "blocks.9.attn.hook_z:3".parse().unwrap();
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(vec![5])))
+        .unwrap();
+    updates_until(&engine, is_pass_done);
+
+    engine
+        .request(EngineRequest::SetAblations(vec![missing]))
+        .unwrap();
+    let updates = updates_until(&engine, |update| matches!(update, EngineUpdate::Failed(_)));
+    engine.request(EngineRequest::Step).unwrap();
+
+    let Some(EngineUpdate::Failed(error)) = updates.last() else {
+        panic!("the last update is the failure");
+    };
+    assert!(error.to_string().contains("blocks.9"), "{error}");
+    updates_until(&engine, is_pass_done);
+}
+
+#[test]
+fn a_text_whose_new_pass_was_stopped_is_caught_up_with_by_the_next_step() {
+    let engine = started();
+    let part = Ablation::new(HookPoint::block(1, BlockSite::Z), Some(0));
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(vec![5; 60])))
+        .unwrap();
+    updates_until(&engine, is_pass_done);
+    // The second ends the first's pass, wherever it is.
+    for parts in [vec![part], Vec::new(), vec![part]] {
+        engine.request(EngineRequest::SetAblations(parts)).unwrap();
+    }
+    engine.request(EngineRequest::Stop).unwrap();
+    engine.request(EngineRequest::Step).unwrap();
+
+    let updates = updates_until(
+        &engine,
+        |update| matches!(update, EngineUpdate::PassDone { pass, .. } if pass.positions().end == 61),
+    );
+
+    let begins = updates
+        .iter()
+        .rposition(|u| matches!(u, EngineUpdate::PassStarted { first_pos: 0, .. }));
+    let trace = trace_of(&updates[begins.unwrap()..]);
+    assert_eq!(trace.len(), 61);
 }

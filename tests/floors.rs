@@ -13,8 +13,10 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
     &[("config", &["serde", "serde_json", "thiserror"])],
     &[
         ("trace", &["safetensors", "serde_json", "thiserror"]),
+        ("ablation", &["thiserror"]),
         ("provenance", &[]),
     ],
+    &[("attribution", &["thiserror"])],
     &[
         (
             "model",

@@ -7,6 +7,7 @@ mod heads;
 mod matrix;
 mod neurons;
 mod prediction;
+mod saliency;
 mod statistics;
 mod summary;
 #[cfg(test)]
@@ -24,6 +25,10 @@ pub use head_scores::{HeadScore, HeadScores, entropy};
 pub use heads::{induction_score, previous_token_score};
 pub use matrix::{Matrix, MatrixRange};
 pub use neurons::{NeuronQuery, NeuronStatistic, NeuronStatistics};
-pub use prediction::{Candidate, top_candidates};
+pub use prediction::{Candidate, LensReading, prediction_entropy, top_candidates};
+pub use saliency::{
+    SaliencyMeasure, attribution_cells, direct_cells, head_saliency, neuron_saliency,
+    saliency_hooks, saliency_map,
+};
 pub use statistics::{Histogram, Sparsity, Statistics};
 pub use summary::{SummaryNode, grouped, human_bytes};

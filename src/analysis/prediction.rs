@@ -1,5 +1,7 @@
 //! What a row of logits predicts.
 
+use crate::attribution::kl_divergence;
+
 /// A token that may come next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
@@ -7,6 +9,47 @@ pub struct Candidate {
     pub token: u32,
     /// Its probability, 0 to 1.
     pub probability: f32,
+}
+
+/// What the end of a layer predicts, read through the logit lens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LensReading {
+    /// The most probable tokens, most probable first; none where a logit is NaN.
+    pub top: Vec<Candidate>,
+    /// The prediction's entropy, in nats: 0 where one token is certain, `ln(d_vocab)` where all are
+    /// alike.
+    pub entropy: f32,
+    /// Kullback-Leibler divergence of this prediction from the pass's own, in nats:
+    /// `sum p ln(p / q)` where `p` is the pass's and `q` the layer's. 0 after the last layer.
+    pub kl: f32,
+}
+
+impl LensReading {
+    /// What `logits`, `[d_vocab]`, predict, beside the pass's own, `last`; the `n_top` most probable
+    /// tokens of it.
+    pub fn of(logits: &[f32], last: &[f32], n_top: usize) -> Self {
+        Self {
+            top: top_candidates(logits, n_top),
+            entropy: prediction_entropy(logits),
+            kl: kl_divergence(last, logits),
+        }
+    }
+}
+
+/// The entropy of the prediction that `logits`, `[d_vocab]`, make, in nats; NaN where a logit is.
+pub fn prediction_entropy(logits: &[f32]) -> f32 {
+    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    // H = ln Z - sum e ln e / Z, with e = exp(logit - greatest) and Z their sum.
+    let (mut sum, mut weighted) = (0.0f64, 0.0f64);
+    for logit in logits {
+        let above = f64::from(*logit) - f64::from(greatest);
+        let share = above.exp();
+        sum += share;
+        if share != 0.0 {
+            weighted += share * above;
+        }
+    }
+    (sum.ln() - weighted / sum) as f32
 }
 
 /// The `n` most probable tokens of `logits`, `[d_vocab]`, most probable first; of equal ones the
@@ -68,5 +111,29 @@ mod tests {
         assert!(top_candidates(&[0.0, f32::INFINITY], 2).is_empty());
         assert!(top_candidates(&[], 2).is_empty());
         assert!(top_candidates(&[1.0], 0).is_empty());
+    }
+
+    #[test]
+    fn entropy_is_that_of_the_probabilities() {
+        let even = [7.0; 4];
+        let certain = [0.0, f32::NEG_INFINITY];
+        // Probabilities 3/4 and 1/4.
+        let uneven = [3.0f32.ln(), 0.0];
+
+        assert!((prediction_entropy(&even) - 4.0f32.ln()).abs() < 1e-6);
+        assert_eq!(prediction_entropy(&certain), 0.0);
+        let expected = -(0.75 * 0.75f32.ln() + 0.25 * 0.25f32.ln());
+        assert!((prediction_entropy(&uneven) - expected).abs() < 1e-6);
+        assert!(prediction_entropy(&[0.0, f32::NAN]).is_nan());
+    }
+
+    #[test]
+    fn a_reading_of_the_last_layer_differs_in_nothing_from_the_pass() {
+        let last = [0.0, 2.0, -1.0];
+
+        let reading = LensReading::of(&last, &last, 1);
+
+        assert_eq!((reading.top[0].token, reading.kl), (1, 0.0));
+        assert!(LensReading::of(&[2.0, 0.0, 0.0], &last, 1).kl > 0.1);
     }
 }

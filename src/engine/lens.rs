@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{EngineError, EngineUpdate};
-use crate::analysis::{Candidate, top_candidates};
+use crate::analysis::LensReading;
 use crate::hook::{BlockSite, HookPoint};
 use crate::model::Model;
 use crate::trace::Pass;
@@ -30,7 +30,7 @@ struct HalfRead {
     /// Rows of this layer that were read.
     n_rows: usize,
     /// What the last of them predict, not told yet.
-    top: Vec<Vec<Candidate>>,
+    readings: Vec<LensReading>,
 }
 
 impl LensQueue {
@@ -39,7 +39,7 @@ impl LensQueue {
             pass,
             layer: 0,
             n_rows: 0,
-            top: Vec::new(),
+            readings: Vec::new(),
         });
     }
 
@@ -59,7 +59,11 @@ impl LensQueue {
         };
         let config = model.config();
         let hook = HookPoint::block(next.layer, BlockSite::ResidPost);
-        let Some(resid) = next.pass.cache.get(&hook) else {
+        let kept = (
+            next.pass.cache.get(&hook),
+            next.pass.cache.get(&HookPoint::Logits),
+        );
+        let (Some(resid), Some(last)) = kept else {
             self.passes.pop(); // Its values were not kept.
             return Ok(None);
         };
@@ -72,15 +76,17 @@ impl LensQueue {
         let rows = next.n_rows..(next.n_rows + n_at_once).min(n_pos);
         let logits = model
             .unembed(&resid.values()[rows.start * config.d_model..rows.end * config.d_model])?;
-        let tops = logits
+        let last = last.values().chunks_exact(config.d_vocab).skip(rows.start);
+        let readings = logits
             .chunks_exact(config.d_vocab)
-            .map(|row| top_candidates(row, N_TOP));
-        next.top.extend(tops);
-        let is_told = rows.end == n_pos || next.top.len() >= ROWS_AT_ONCE;
+            .zip(last)
+            .map(|(row, last)| LensReading::of(row, last, N_TOP));
+        next.readings.extend(readings);
+        let is_told = rows.end == n_pos || next.readings.len() >= ROWS_AT_ONCE;
         let update = is_told.then(|| EngineUpdate::Lens {
             layer: next.layer,
-            first_pos: next.pass.first_pos + rows.end - next.top.len(),
-            top: std::mem::take(&mut next.top),
+            first_pos: next.pass.first_pos + rows.end - next.readings.len(),
+            readings: std::mem::take(&mut next.readings),
         });
         next.n_rows = rows.end;
         if next.n_rows == n_pos {

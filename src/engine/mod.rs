@@ -1,9 +1,11 @@
 //! The seam: one named worker thread that owns the model, behind bounded channels.
 //!
 //! Requests go down, updates come up. When the reader is slow the worker waits: nothing is lost and
-//! nothing piles up. Dropping the [`EngineHandle`] ends the thread.
+//! nothing piles up. What takes long and can wait, the logit lens and studies, is done in pieces while
+//! no request waits. Dropping the [`EngineHandle`] ends the thread.
 
 mod lens;
+mod study;
 mod worker;
 
 use std::sync::Arc;
@@ -12,7 +14,10 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
-use crate::analysis::Candidate;
+pub use study::{Answer, GradientExtent, Question, Study};
+
+use crate::ablation::Ablation;
+use crate::analysis::LensReading;
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::model::{
@@ -57,6 +62,13 @@ pub enum EngineRequest {
     /// Read what passes computed through the logit lens, while nothing else is to be done; off at
     /// first.
     SetLens(bool),
+    /// Set these parts to zero in every pass from now on, and compute the text anew from its
+    /// beginning; none restores the model as it is.
+    SetAblations(Vec<Ablation>),
+    /// Answer a question about a text, piece by piece while nothing else is to be done.
+    Study(Study),
+    /// Forget the study of this id, if it is not answered yet.
+    CancelStudy(u64),
 }
 
 /// What the worker has done.
@@ -96,11 +108,29 @@ pub enum EngineUpdate {
         layer: usize,
         /// The first position.
         first_pos: usize,
-        /// What each position from there on predicts after this layer, most probable first.
-        top: Vec<Vec<Candidate>>,
+        /// What each position from there on predicts after this layer.
+        readings: Vec<LensReading>,
     },
     /// Every layer of every pass of the text so far was read through the logit lens.
     LensDone,
+    /// Passes set these parts to zero from now on.
+    Ablated(Vec<Ablation>),
+    /// A study is under way.
+    StudyProgress {
+        /// Which.
+        id: u64,
+        /// Steps that are done.
+        n_done: usize,
+        /// Steps there are.
+        n_all: usize,
+    },
+    /// A study is answered, or can't be.
+    StudyDone {
+        /// Which.
+        id: u64,
+        /// What it has found.
+        answer: Result<Answer, Arc<EngineError>>,
+    },
     /// A request failed; the worker goes on with the next.
     Failed(Arc<EngineError>),
 }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::lens::LensQueue;
+use super::study::StudyQueue;
 use super::{
     EngineError, EngineRequest, EngineUpdate, LoadModel, LoadedModel, PauseReason, Prompt,
 };
+use crate::ablation::Ablation;
 use crate::hook::HookPoint;
 use crate::model::{LoadProgress, Model, ModelError, Sampler, SamplerSettings, Session};
 use crate::trace::{Activation, ActivationCache, Pass};
@@ -35,10 +37,13 @@ pub(super) fn run(
         sampler: None,
         has_lens: false,
         lens: LensQueue::default(),
+        ablations: Vec::new(),
+        studies: StudyQueue::default(),
     };
     while let Some(work) = worker.next_work() {
         let outcome = catch_unwind(AssertUnwindSafe(|| match work {
             Work::Answer(request) => worker.answer(request),
+            Work::Study => worker.study(),
             Work::ReadLens => worker.read_lens(),
         }));
         let sent = match outcome {
@@ -49,6 +54,7 @@ pub(super) fn run(
                 // What the panic left half done is not to be trusted.
                 worker.text = None;
                 worker.lens.clear();
+                worker.studies.clear();
                 let error = EngineError::Panicked(panic_message(&*panic));
                 worker.tell(EngineUpdate::Failed(Arc::new(error)))
             }
@@ -62,6 +68,7 @@ pub(super) fn run(
 /// What the worker does next.
 enum Work {
     Answer(EngineRequest),
+    Study,
     ReadLens,
 }
 
@@ -96,28 +103,44 @@ struct Worker<'a> {
     has_lens: bool,
     /// What is left to read while no request waits.
     lens: LensQueue,
+    /// What is set to zero in every pass.
+    ablations: Vec<Ablation>,
+    /// Questions that are answered while no request waits.
+    studies: StudyQueue,
 }
 
 /// The text in progress.
 struct Text {
     session: Session,
+    /// The token at every position.
+    tokens: Vec<u32>,
     /// The last position's logits.
     logits: Vec<f32>,
 }
 
 impl Worker<'_> {
-    /// The next request; while none waits, the lens.
+    /// The next request; while none waits, a piece of a study, then of the lens.
     fn next_work(&mut self) -> Option<Work> {
         if let Some(request) = self.postponed.pop_front() {
             return Some(Work::Answer(request));
         }
-        if self.lens.is_empty() || self.model.is_none() {
+        let is_idle = self.lens.is_empty() && self.studies.is_empty();
+        if is_idle || self.model.is_none() {
             return self.requests.recv().ok().map(Work::Answer);
         }
         match self.requests.try_recv() {
             Ok(request) => Some(Work::Answer(request)),
-            Err(TryRecvError::Empty) => Some(Work::ReadLens),
+            Err(TryRecvError::Empty) if self.studies.is_empty() => Some(Work::ReadLens),
+            Err(TryRecvError::Empty) => Some(Work::Study),
             Err(TryRecvError::Disconnected) => None,
+        }
+    }
+
+    fn study(&mut self) -> Result<(), Ended> {
+        let model = self.model.as_ref().ok_or(EngineError::NoModel)?;
+        match self.studies.work_on(model) {
+            Some(update) => Ok(self.tell(update)?),
+            None => Ok(()),
         }
     }
 
@@ -144,7 +167,10 @@ impl Worker<'_> {
         self.postponed.iter().any(|request| {
             matches!(
                 request,
-                EngineRequest::Stop | EngineRequest::SetPrompt(_) | EngineRequest::Load { .. }
+                EngineRequest::Stop
+                    | EngineRequest::SetPrompt(_)
+                    | EngineRequest::SetAblations(_)
+                    | EngineRequest::Load { .. }
             )
         })
     }
@@ -160,6 +186,9 @@ impl Worker<'_> {
                 self.text = None;
                 self.model = None;
                 self.lens.clear();
+                self.studies.clear();
+                // They name parts of the model that was.
+                self.ablations.clear();
                 let updates = self.updates;
                 let mut last_percent = None;
                 let mut progress = |progress: LoadProgress| {
@@ -185,7 +214,7 @@ impl Worker<'_> {
                     Prompt::Text(text) => model.encode_prompt(&text)?,
                     Prompt::Tokens(tokens) => tokens,
                 };
-                let session = model.session();
+                let session = model.session_without(&self.ablations)?;
                 self.text = None;
                 self.lens.clear();
                 self.sampler = None;
@@ -207,6 +236,14 @@ impl Worker<'_> {
             }
             // What was to be stopped has ended by now.
             EngineRequest::Stop => {}
+            EngineRequest::SetAblations(parts) => self.set_ablations(parts)?,
+            EngineRequest::Study(study) => {
+                if self.model.is_none() {
+                    return Err(EngineError::NoModel.into());
+                }
+                self.studies.push(study);
+            }
+            EngineRequest::CancelStudy(id) => self.studies.cancel(id),
             EngineRequest::SetLens(has_lens) => {
                 self.has_lens = has_lens;
                 if !has_lens {
@@ -215,6 +252,35 @@ impl Worker<'_> {
             }
         }
         Ok(())
+    }
+
+    fn set_ablations(&mut self, parts: Vec<Ablation>) -> Result<(), Ended> {
+        let model = self.model.as_ref().ok_or(EngineError::NoModel)?;
+        let session = model.session_without(&parts)?;
+        self.ablations.clone_from(&parts);
+        self.tell(EngineUpdate::Ablated(parts))?;
+        let Some(text) = self.text.take() else {
+            return Ok(());
+        };
+        self.lens.clear();
+        // If the pass is stopped, the text is still there to be computed.
+        self.text = Some(Text {
+            session: session.clone(),
+            tokens: text.tokens.clone(),
+            logits: Vec::new(),
+        });
+        self.compute(session, text.tokens)
+    }
+
+    /// Computes what a stopped pass has left of the text; says whether nothing is left now.
+    fn catch_up(&mut self) -> Result<bool, Ended> {
+        let left = |text: &Text| text.session.n_pos() < text.tokens.len();
+        let text = self.text.as_ref().ok_or(EngineError::NoPrompt)?;
+        if left(text) {
+            let (session, tokens) = (text.session.clone(), text.tokens.clone());
+            self.compute(session, tokens)?;
+        }
+        Ok(!self.text.as_ref().is_some_and(left))
     }
 
     fn play(&mut self, n_tokens: usize) -> Result<PauseReason, Ended> {
@@ -231,6 +297,9 @@ impl Worker<'_> {
 
     /// Chooses one token and computes its position, unless the text has come to its end.
     fn step(&mut self) -> Result<ControlFlow<PauseReason>, Ended> {
+        if self.model.is_some() && !self.catch_up()? {
+            return Ok(ControlFlow::Break(PauseReason::Asked));
+        }
         let model = self.model.as_ref().ok_or(EngineError::NoModel)?;
         let text = self.text.as_ref().ok_or(EngineError::NoPrompt)?;
         if text.session.n_pos() >= model.config().n_ctx {
@@ -297,7 +366,16 @@ impl Worker<'_> {
             }
             other => other?,
         };
-        self.text = Some(Text { session, logits });
+        let mut text_tokens = match self.text.take() {
+            Some(text) if first_pos > 0 => text.tokens,
+            _ => Vec::new(),
+        };
+        text_tokens.extend_from_slice(&tokens);
+        self.text = Some(Text {
+            session,
+            tokens: text_tokens,
+            logits,
+        });
         self.tell(EngineUpdate::Computed {
             first_pos,
             values: since_last,

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::memory::in_words;
+use crate::ablation::AblationError;
+use crate::attribution::TargetError;
 use crate::config::ConfigError;
+use crate::hook::HookPoint;
 
 /// Why a model can't be loaded or run. Each message names the file, the field or tensor, the cause
 /// and, where there is one, the remedy.
@@ -87,6 +90,23 @@ pub enum ModelError {
         weights: u64,
         /// Bytes that are available.
         available: u64,
+    },
+    /// A part can't be set to zero.
+    #[error(transparent)]
+    Ablation(#[from] AblationError),
+    /// There is no such target.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A way of no steps leads nowhere.
+    #[error("integrated gradients need at least one step")]
+    NoSteps,
+    /// A pass did not record what is asked of it.
+    #[error("the pass recorded no {hook} at position {pos}, which the attribution needs")]
+    NotRecorded {
+        /// What is missing.
+        hook: HookPoint,
+        /// Where.
+        pos: usize,
     },
     /// `tokenizer.json` can't be used.
     #[error("cannot use {}: {reason}", path.display())]

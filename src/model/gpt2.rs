@@ -10,6 +10,7 @@ use candle_nn::VarBuilder;
 use candle_nn::kv_cache::KvCache;
 use candle_nn::ops;
 
+use super::frozen::product;
 use super::recorder::Recorder;
 use crate::config::{ActFn, ModelConfig};
 use crate::hook::BlockSite::{self, *};
@@ -48,6 +49,18 @@ impl KvCaches {
             .first()
             .map_or(0, |layer| layer.k_cache().current_seq_len())
     }
+}
+
+/// What a layer writes to the residual stream with.
+pub(super) struct Writers<'a> {
+    /// `attn.W_O`, `[n_heads * d_head, d_model]`.
+    pub w_o: &'a Tensor,
+    /// `attn.b_O`, `[d_model]`.
+    pub b_o: &'a Tensor,
+    /// `mlp.W_out`, `[d_mlp, d_model]`.
+    pub w_out: &'a Tensor,
+    /// `mlp.b_out`, `[d_model]`.
+    pub b_out: &'a Tensor,
 }
 
 struct LayerNorm {
@@ -126,7 +139,7 @@ impl Conv1d {
         let (n_batch, n_pos, n_in) = xs.dims3()?;
         // One flat product: a batched one would copy the weight for every batch entry.
         let flat = xs.reshape((n_batch * n_pos, n_in))?; // [batch * pos, in]
-        let out = flat.matmul(&self.weight)?.broadcast_add(&self.bias)?; // [batch * pos, out]
+        let out = product(&flat, &self.weight)?.broadcast_add(&self.bias)?; // [batch * pos, out]
         out.reshape((n_batch, n_pos, self.bias.dim(0)?)) // [batch, pos, out]
     }
 }
@@ -312,6 +325,29 @@ impl Gpt2 {
     fn pass(
         &self,
         tokens: &Tensor,
+        caches: Option<&mut KvCaches>,
+        recorder: &mut impl Recorder,
+    ) -> Result<Tensor> {
+        let normalized = self.normalized(tokens, caches, recorder)?; // [batch, pos, d_model]
+        let (n_batch, n_pos, d_model) = normalized.dims3()?;
+        let flat = normalized.reshape((n_batch * n_pos, d_model))?;
+        let logits = self.logits(&flat)?; // [batch * pos, d_vocab]
+        recorder.at(HookPoint::Logits, logits.reshape((n_batch, n_pos, ()))?) // [batch, pos, d_vocab]
+    }
+
+    /// The unembedding's input, `[batch, pos, d_model]`, of whole texts, `[batch, pos]`: a pass that
+    /// ends before its logits.
+    ///
+    /// # Errors
+    ///
+    /// If the recorder ends the pass or a text is longer than the context.
+    pub fn hidden(&self, tokens: &Tensor, recorder: &mut impl Recorder) -> Result<Tensor> {
+        self.normalized(tokens, None, recorder)
+    }
+
+    fn normalized(
+        &self,
+        tokens: &Tensor,
         mut caches: Option<&mut KvCaches>,
         recorder: &mut impl Recorder,
     ) -> Result<Tensor> {
@@ -335,14 +371,12 @@ impl Gpt2 {
             resid = block.forward(resid, cache, recorder)?; // [batch, pos, d_model]
         }
         let normalized = self.ln_f.forward(&resid)?;
-        let normalized = recorder.at(HookPoint::FinalNormalized, normalized)?; // [batch, pos, d_model]
-        let flat = normalized.reshape((n_batch * n_pos, d_model))?;
-        let logits = self.logits(&flat)?; // [batch * pos, d_vocab]
-        recorder.at(HookPoint::Logits, logits.reshape((n_batch, n_pos, ()))?) // [batch, pos, d_vocab]
+        recorder.at(HookPoint::FinalNormalized, normalized) // [batch, pos, d_model]
     }
 
-    fn logits(&self, normalized: &Tensor) -> Result<Tensor> {
-        normalized.matmul(&self.unembed) // [n, d_vocab]
+    /// The logits, `[n, d_vocab]`, of rows of the unembedding's input, `[n, d_model]`.
+    pub(super) fn logits(&self, normalized: &Tensor) -> Result<Tensor> {
+        product(normalized, &self.unembed) // [n, d_vocab]
     }
 
     /// The logits, `[n, d_vocab]`, of residual vectors, `[n, d_model]`, as they would be if no
@@ -353,6 +387,32 @@ impl Gpt2 {
     /// If the device fails.
     pub fn unembed(&self, resid: &Tensor) -> Result<Tensor> {
         self.logits(&self.ln_f.forward(resid)?) // [n, d_vocab]
+    }
+
+    /// The column of the unembedding that makes a token's logit, `[d_model]`.
+    pub(super) fn unembedding_of(&self, token: u32) -> Result<Tensor> {
+        self.unembed.narrow(1, token as usize, 1)?.flatten_all()
+    }
+
+    /// The embeddings of the vocabulary, `[d_vocab, d_model]`.
+    pub(super) fn token_embeddings(&self) -> &Tensor {
+        &self.wte
+    }
+
+    /// The final norm's scale and shift, both `[d_model]`, and what it adds to a variance.
+    pub(super) fn final_norm(&self) -> (&Tensor, &Tensor, f32) {
+        (&self.ln_f.weight, &self.ln_f.bias, self.ln_f.eps)
+    }
+
+    /// What a layer writes to the stream with.
+    pub(super) fn writers(&self, layer: usize) -> Writers<'_> {
+        let block = &self.blocks[layer];
+        Writers {
+            w_o: &block.attn.c_proj.weight,
+            b_o: &block.attn.c_proj.bias,
+            w_out: &block.mlp.c_proj.weight,
+            b_out: &block.mlp.c_proj.bias,
+        }
     }
 
     /// The number format it computes in.

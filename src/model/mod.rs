@@ -3,10 +3,15 @@
 //!
 //! The only room that knows candle and tokenizers.
 
+mod ablated;
 mod checkpoint;
+mod direct;
 mod error;
+mod frozen;
 mod gpt2;
+mod gradients;
 mod hub;
+mod integration;
 mod lens;
 mod memory;
 mod recorder;
@@ -22,8 +27,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
+use ablated::Ablated;
 pub use error::ModelError;
 pub use gpt2::{Gpt2, KvCaches};
+pub use integration::Integration;
 pub use memory::MEMORY_VARIABLE;
 pub use recorder::{Capture, Recorder};
 pub use sampler::{Sampler, SamplerSettings};
@@ -31,6 +38,7 @@ pub use source::{ComputeDevice, ModelSource, Precision};
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::Weights;
 
+use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::trace::{Activation, Vocab};
@@ -71,12 +79,19 @@ pub struct Model {
 pub struct Session {
     caches: KvCaches,
     n_pos: usize,
+    /// What is set to zero in every pass.
+    ablations: Arc<[Ablation]>,
 }
 
 impl Session {
     /// How many positions have been computed.
     pub fn n_pos(&self) -> usize {
         self.n_pos
+    }
+
+    /// What is set to zero in every pass.
+    pub fn ablations(&self) -> &[Ablation] {
+        &self.ablations
     }
 }
 
@@ -197,7 +212,23 @@ impl Model {
         Session {
             caches: KvCaches::new(&self.config),
             n_pos: 0,
+            ablations: Arc::new([]),
         }
+    }
+
+    /// Begins a text in whose passes these parts are set to zero.
+    ///
+    /// # Errors
+    ///
+    /// If the model has no such part.
+    pub fn session_without(&self, ablations: &[Ablation]) -> Result<Session, ModelError> {
+        for ablation in ablations {
+            ablation.check(&self.config)?;
+        }
+        Ok(Session {
+            ablations: ablations.into(),
+            ..self.session()
+        })
     }
 
     /// Computes the next positions, `tokens`, telling `on_value` each value as the pass reaches it
@@ -236,7 +267,11 @@ impl Model {
         let input = Tensor::new(tokens, &self.device)?.unsqueeze(0)?; // [1, pos]
         // The clone shares its numbers: appending to it never changes what the session has read.
         let mut caches = session.caches.clone();
-        let logits = self.net.forward(&input, &mut caches, recorder)?; // [1, pos, d_vocab]
+        let mut recorder = Ablated {
+            ablations: &session.ablations,
+            inner: recorder,
+        };
+        let logits = self.net.forward(&input, &mut caches, &mut recorder)?; // [1, pos, d_vocab]
         let last = logits
             .get(0)?
             .get(tokens.len() - 1)?

@@ -46,11 +46,16 @@ impl<'a> Capture<'a> {
     }
 }
 
+/// A value without its batch dimension, which is 1, as f32.
+pub(super) fn copy_out(value: &Tensor) -> Result<Activation> {
+    let kept = value.squeeze(0)?;
+    let values = kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+    Ok(Activation::new(kept.dims().to_vec(), values))
+}
+
 impl Recorder for Capture<'_> {
     fn at(&mut self, hook: HookPoint, value: Tensor) -> Result<Tensor> {
-        let kept = value.squeeze(0)?;
-        let values = kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-        match (self.on_value)(hook, Activation::new(kept.dims().to_vec(), values)) {
+        match (self.on_value)(hook, copy_out(&value)?) {
             ControlFlow::Continue(()) => Ok(value),
             ControlFlow::Break(()) => {
                 self.is_stopped = true;

@@ -1,14 +1,20 @@
 //! Brings the engine's updates into the world, and the user's requests out to it.
 
+mod studies;
+
 use std::sync::Arc;
 
 use bevy::prelude::*;
 
+pub use studies::{Asked, Studies, StudyState, Topic};
+
 use super::ViewerSystems;
-use crate::analysis::Candidate;
+use crate::ablation::Ablation;
+use crate::analysis::{Candidate, LensReading};
 use crate::config::ModelConfig;
 use crate::engine::{
-    EngineHandle, EngineRequest, EngineUpdate, LoadedModel, PauseReason, Prompt, SendError,
+    Answer, EngineHandle, EngineRequest, EngineUpdate, LoadedModel, PauseReason, Prompt, SendError,
+    Study,
 };
 use crate::hook::HookPoint;
 use crate::model::{LoadProgress, LoadSettings, ModelSource, SamplerSettings};
@@ -20,6 +26,7 @@ pub struct InferencePlugin;
 impl Plugin for InferencePlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<ActiveTrace>()
+            .init_resource::<Studies>()
             .add_message::<TraceEvent>()
             .add_message::<EngineWish>()
             .add_systems(
@@ -49,6 +56,12 @@ pub enum EngineWish {
     Stop,
     /// Choose tokens so from now on.
     Sample(SamplerSettings),
+    /// Set these parts to zero from now on, and compute the text anew.
+    SetAblations(Vec<Ablation>),
+    /// Answer a question about a text.
+    Study(Study),
+    /// Forget the study of this id.
+    CancelStudy(u64),
 }
 
 /// What the engine has told, after [`ActiveTrace`] has taken it in.
@@ -85,6 +98,24 @@ pub enum TraceEvent {
     },
     /// The logit lens has read every layer of the text so far.
     LensDone,
+    /// Passes set other parts to zero from now on: those of [`ActiveTrace::ablations`].
+    Ablated,
+    /// A study is under way.
+    StudyProgress {
+        /// Which.
+        id: u64,
+        /// Steps that are done.
+        n_done: usize,
+        /// Steps there are.
+        n_all: usize,
+    },
+    /// A study is answered, or can't be: then the message for the user.
+    StudyDone {
+        /// Which.
+        id: u64,
+        /// What it has found.
+        answer: Result<Answer, String>,
+    },
     /// Computing has ended.
     Paused(PauseReason),
     /// A request failed: the message for the user.
@@ -98,9 +129,10 @@ pub struct ActiveTrace {
     trace: Option<Trace>,
     /// The pass being computed, as far as it has come.
     live: Option<Pass>,
-    /// What each layer's end predicts, most probable first, `[layer][pos]`; empty where that is
-    /// not known.
-    lens: Vec<Vec<Vec<Candidate>>>,
+    /// What each layer's end predicts, `[layer][pos]`, where that is known.
+    lens: Vec<Vec<Option<LensReading>>>,
+    /// What passes set to zero.
+    ablations: Vec<Ablation>,
     /// Whether this is a shape alone.
     is_shape: bool,
 }
@@ -121,6 +153,7 @@ impl ActiveTrace {
             }),
             live: None,
             lens: Vec::new(),
+            ablations: Vec::new(),
             is_shape: true,
         }
     }
@@ -187,18 +220,28 @@ impl ActiveTrace {
     /// What the residual stream at the end of `layer` predicts to follow `pos`, read through the
     /// final norm and the unembedding, most probable first; none where that is not known.
     pub fn lens(&self, layer: usize, pos: usize) -> Option<&[Candidate]> {
-        let top = self.lens.get(layer)?.get(pos)?;
+        let top = self.lens_reading(layer, pos)?.top.as_slice();
         (!top.is_empty()).then_some(top)
     }
 
-    fn keep_lens(&mut self, layer: usize, first_pos: usize, top: Vec<Vec<Candidate>>) {
+    /// As [`lens`](Self::lens), with the prediction's entropy and its divergence from the pass's own.
+    pub fn lens_reading(&self, layer: usize, pos: usize) -> Option<&LensReading> {
+        self.lens.get(layer)?.get(pos)?.as_ref()
+    }
+
+    /// What passes set to zero.
+    pub fn ablations(&self) -> &[Ablation] {
+        &self.ablations
+    }
+
+    fn keep_lens(&mut self, layer: usize, first_pos: usize, readings: Vec<LensReading>) {
         if self.lens.len() <= layer {
             self.lens.resize(layer + 1, Vec::new());
         }
         let kept = &mut self.lens[layer];
-        kept.resize(kept.len().max(first_pos + top.len()), Vec::new());
-        for (place, top) in kept[first_pos..].iter_mut().zip(top) {
-            *place = top;
+        kept.resize(kept.len().max(first_pos + readings.len()), None);
+        for (place, reading) in kept[first_pos..].iter_mut().zip(readings) {
+            *place = Some(reading);
         }
     }
 
@@ -211,6 +254,7 @@ impl ActiveTrace {
                 self.model = Some(model);
                 self.live = None;
                 self.lens.clear();
+                self.ablations.clear();
                 TraceEvent::ModelLoaded
             }
             EngineUpdate::PassStarted { first_pos, tokens } => {
@@ -244,10 +288,10 @@ impl ActiveTrace {
             EngineUpdate::Lens {
                 layer,
                 first_pos,
-                top,
+                readings,
             } => {
-                let n_pos = top.len();
-                self.keep_lens(layer, first_pos, top);
+                let n_pos = readings.len();
+                self.keep_lens(layer, first_pos, readings);
                 TraceEvent::LensRead {
                     layer,
                     first_pos,
@@ -255,6 +299,17 @@ impl ActiveTrace {
                 }
             }
             EngineUpdate::LensDone => TraceEvent::LensDone,
+            EngineUpdate::Ablated(parts) => {
+                self.ablations = parts;
+                TraceEvent::Ablated
+            }
+            EngineUpdate::StudyProgress { id, n_done, n_all } => {
+                TraceEvent::StudyProgress { id, n_done, n_all }
+            }
+            EngineUpdate::StudyDone { id, answer } => TraceEvent::StudyDone {
+                id,
+                answer: answer.map_err(|error| describe(&error)),
+            },
             EngineUpdate::Paused(reason) => {
                 self.live = None;
                 TraceEvent::Paused(reason)
@@ -279,10 +334,15 @@ fn describe(error: &Arc<crate::engine::EngineError>) -> String {
 fn receive_updates(
     engine: Res<EngineLink>,
     mut trace: ResMut<ActiveTrace>,
+    mut studies: ResMut<Studies>,
     mut events: MessageWriter<TraceEvent>,
 ) {
     while let Some(update) = engine.try_update() {
-        events.write(trace.apply(update));
+        let event = trace.apply(update);
+        if studies::concerns(&event) {
+            studies.note(&event);
+        }
+        events.write(event);
     }
 }
 
@@ -298,6 +358,9 @@ fn send_wishes(
             EngineWish::Step => EngineRequest::Step,
             EngineWish::Stop => EngineRequest::Stop,
             EngineWish::Sample(settings) => EngineRequest::SetSampler(settings),
+            EngineWish::SetAblations(parts) => EngineRequest::SetAblations(parts),
+            EngineWish::Study(study) => EngineRequest::Study(study),
+            EngineWish::CancelStudy(id) => EngineRequest::CancelStudy(id),
         };
         match engine.request(request) {
             Ok(()) => {}
@@ -317,10 +380,15 @@ mod tests {
             token: *token,
             probability: 0.5,
         };
+        let reading = |token: &u32| LensReading {
+            top: vec![candidate(token)],
+            entropy: 1.0,
+            kl: 0.5,
+        };
         EngineUpdate::Lens {
             layer,
             first_pos,
-            top: tokens.iter().map(|token| vec![candidate(token)]).collect(),
+            readings: tokens.iter().map(reading).collect(),
         }
     }
 
@@ -336,6 +404,10 @@ mod tests {
         assert_eq!(token(&trace, 2, 4), Some(8));
         assert_eq!(token(&trace, 1, 0), None);
         assert_eq!(token(&trace, 2, 5), None);
+        assert_eq!(
+            trace.lens_reading(2, 4).map(|reading| reading.kl),
+            Some(0.5)
+        );
 
         trace.apply(EngineUpdate::PassStarted {
             first_pos: 0,

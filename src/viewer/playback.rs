@@ -132,7 +132,12 @@ fn follow_trace(
                 let lane = playhead.lane;
                 seek(&mut playhead, &trace, lane);
             }
-            TraceEvent::Loading(_) | TraceEvent::LensRead { .. } | TraceEvent::LensDone => {}
+            TraceEvent::Loading(_)
+            | TraceEvent::LensRead { .. }
+            | TraceEvent::LensDone
+            | TraceEvent::Ablated
+            | TraceEvent::StudyProgress { .. }
+            | TraceEvent::StudyDone { .. } => {}
         }
     }
 }

@@ -147,7 +147,12 @@ fn note_events(
                     n => format!("Computing {n} tokens"),
                 };
             }
-            TraceEvent::Computed { .. } | TraceEvent::LensRead { .. } | TraceEvent::LensDone => {}
+            TraceEvent::Computed { .. }
+            | TraceEvent::LensRead { .. }
+            | TraceEvent::LensDone
+            | TraceEvent::Ablated
+            | TraceEvent::StudyProgress { .. }
+            | TraceEvent::StudyDone { .. } => {}
             TraceEvent::PassDone => {
                 state.n_passes += 1;
                 "Ready".clone_into(&mut state.status);

@@ -35,14 +35,14 @@ pub enum Part {
         /// The left one's share of the width.
         share: f32,
         /// The left one and the right one.
-        parts: Box<[Part; 2]>,
+        parts: Box<[Self; 2]>,
     },
     /// Two parts, one above the other.
     Rows {
         /// The upper one's share of the height.
         share: f32,
         /// The upper one and the lower one.
-        parts: Box<[Part; 2]>,
+        parts: Box<[Self; 2]>,
     },
 }
 
