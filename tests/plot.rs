@@ -147,6 +147,14 @@ fn greatest(values: &[f32]) -> f32 {
     values.iter().map(|value| value.abs()).fold(0.0, f32::max)
 }
 
+/// The reference's target, as the command line names it.
+fn target(family: &str) -> (u32, String) {
+    let path = fixture(family).join("reference.json");
+    let json: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let token = json["target"].as_u64().unwrap() as u32;
+    (token, format!("#{token}"))
+}
+
 fn reference(family: &str, name: &str) -> Vec<f32> {
     let path = fixture(family).join("reference.safetensors");
     read_f32_tensors(&path).remove(name).unwrap().1
@@ -325,15 +333,16 @@ fn attention_and_activations_are_pytorchs() {
 #[test]
 fn saliency_is_pytorchs_and_integrated_gradients_are_complete() {
     for family in FAMILIES {
+        let (_, target) = target(family);
         for (name, view) in [
             (
                 "saliency.grad_norm",
-                &["saliency", "--method", "grad-norm", "--target", "#20"][..],
+                &["saliency", "--method", "grad-norm", "--target", &target][..],
             ),
-            ("saliency.grad_x_input", &["saliency", "--target", "#20"]),
+            ("saliency.grad_x_input", &["saliency", "--target", &target]),
             (
                 "saliency.integrated_gradients",
-                &["saliency", "--method", "integrated", "--target", "#20"],
+                &["saliency", "--method", "integrated", "--target", &target],
             ),
         ] {
             let expected = reference(family, name);
@@ -380,15 +389,20 @@ fn the_logit_lens_is_pytorchs() {
 #[test]
 fn the_parts_of_an_attribution_sum_to_the_logit() {
     for family in FAMILIES {
-        let json = json(&["attribution", "--target", "#20", "--minus", "#7"], family);
+        let (token, target) = target(family);
+        let json = json(
+            &["attribution", "--target", &target, "--minus", "#7"],
+            family,
+        );
+        let token = token as usize;
         let logits = reference(family, "logits");
         let n = read_ids(&fixture(family).join("reference.json"), "tokens").len();
         let last = &logits[logits.len() / n * (n - 1)..];
         let sum: f32 = column(&json, "adds").iter().sum();
 
-        assert!((fact(&json, "target") - (last[20] - last[7])).abs() < TOLERANCE);
+        assert!((fact(&json, "target") - (last[token] - last[7])).abs() < TOLERANCE);
         assert!(
-            (sum - (last[20] - last[7])).abs() < 10.0 * TOLERANCE,
+            (sum - (last[token] - last[7])).abs() < 10.0 * TOLERANCE,
             "{sum}"
         );
     }
@@ -397,7 +411,11 @@ fn the_parts_of_an_attribution_sum_to_the_logit() {
 #[test]
 fn the_parts_of_heads_are_pytorchs() {
     let heads = reference("gpt2", "direct.heads");
-    let json = json(&["attribution", "--by", "head", "--target", "#20"], "gpt2");
+    let (_, target) = target("gpt2");
+    let json = json(
+        &["attribution", "--by", "head", "--target", &target],
+        "gpt2",
+    );
 
     assert_close(&column(&json, "adds"), &heads, TOLERANCE);
 }
@@ -707,4 +725,54 @@ fn an_output_that_cannot_be_written_is_refused_and_an_existing_one_kept() {
     assert!(fs::read(existing).unwrap().starts_with(b"\x89PNG"));
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(names.len(), 2, "nothing is left behind");
+}
+
+/// Pictures that a page shows, in order.
+fn pictures(page: &str) -> Vec<&str> {
+    let parts = page.split("](").skip(1);
+    let paths = parts
+        .filter_map(|part| part.split_once(')'))
+        .map(|(path, _)| path);
+    paths.filter(|path| path.starts_with("assets/")).collect()
+}
+
+#[test]
+fn every_picture_of_the_gallery_has_its_command_beneath_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("GALLERY.md")).unwrap();
+    let shown = pictures(&page);
+    let commands: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("llmscope "))
+        .collect();
+
+    assert!(shown.len() >= 9, "{shown:?}");
+    assert_eq!(shown.len(), commands.len());
+    let mut n_bytes = 0;
+    for (picture, command) in shown.iter().zip(&commands) {
+        assert!(
+            command.ends_with(&format!(" -o {picture}")),
+            "{picture} by {command}"
+        );
+        n_bytes += fs::metadata(root.join(picture)).unwrap().len();
+    }
+    assert!(n_bytes < 3 << 20, "the gallery has {n_bytes} bytes");
+    for kind in [
+        "activations",
+        "architecture",
+        "attention",
+        "attribution",
+        "embeddings",
+        "logit-lens",
+        "saliency",
+        "summary",
+    ] {
+        let name = format!("llmscope plot {kind}");
+        assert!(
+            commands.iter().any(|command| command.starts_with(&name)),
+            "{kind}"
+        );
+    }
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains("](GALLERY.md)"));
 }

@@ -116,7 +116,7 @@ impl Chart for Bars {
             let y = plot.y + (index as f32 + 0.5) * step;
             let zero = x_of(0.0);
             let told = format!("{} · {}", bar.label, exact(bar.value));
-            let color = self.scale.color(look.theme, bar.value);
+            let color = self.scale.bar_color(look.theme, bar.value);
             let end = if bar.value.is_finite() {
                 x_of(f64::from(bar.value))
             } else {

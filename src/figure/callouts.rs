@@ -1,18 +1,9 @@
 //! A picture with names beside it, each led to its place by a line.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Stroke, TextAnchor};
+use super::drawing::{Pixels, Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
 use super::sheet::Chart;
-
-/// A picture as PNG.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Backdrop {
-    /// The file's bytes.
-    pub png: Vec<u8>,
-    /// Width over height.
-    pub aspect: f32,
-}
 
 /// A name for a place of the picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +20,7 @@ pub struct Callout {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Callouts {
     /// The picture.
-    pub backdrop: Backdrop,
+    pub picture: Pixels,
     /// The names.
     pub callouts: Vec<Callout>,
 }
@@ -90,6 +81,11 @@ pub(super) fn crosses(a: &Leader, b: &Leader) -> bool {
 }
 
 impl Callouts {
+    /// Width over height.
+    fn aspect(&self) -> f32 {
+        self.picture.width.max(1) as f32 / self.picture.height.max(1) as f32
+    }
+
     fn slot_height(&self) -> f32 {
         let most = self.callouts.iter().map(|callout| callout.details.len());
         TITLE + most.max().unwrap_or(0) as f32 * DETAIL + GAP
@@ -165,15 +161,15 @@ impl Callouts {
 impl Chart for Callouts {
     fn natural_size(&self, _canvas: &Canvas<'_>) -> (f32, f32) {
         let n = self.callouts.len().div_ceil(2) as f32;
-        let height = (PICTURE_WIDTH / self.backdrop.aspect).max(n * self.slot_height());
+        let height = (PICTURE_WIDTH / self.aspect()).max(n * self.slot_height());
         (PICTURE_WIDTH + 2.0 * SIDE, height)
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Area) {
         let look = canvas.look();
         let room = area.inset(SIDE, 0.0, SIDE, 0.0);
-        let height = room.height.min(room.width / self.backdrop.aspect);
-        let width = height * self.backdrop.aspect;
+        let height = room.height.min(room.width / self.aspect());
+        let width = height * self.aspect();
         let picture = Area {
             x: room.x + 0.5 * (room.width - width),
             y: room.y + 0.5 * (room.height - height),
@@ -182,7 +178,7 @@ impl Chart for Callouts {
         };
         canvas
             .drawing
-            .image(picture.rect(), &self.backdrop.png, false);
+            .picture(picture.rect(), self.picture.clone(), false);
         canvas
             .drawing
             .frame(picture.rect(), Stroke::new(look.grid(), 0.75), 0.0);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::encode::base64;
+use super::encode::{base64, png};
 use crate::color::Rgb;
 
 /// A vector drawing in units: pixels of a screen of ordinary density.
@@ -11,7 +11,39 @@ pub struct Drawing {
     width: f32,
     height: f32,
     title: String,
+    /// What was drawn before `marks`, from the lowest up.
+    layers: Vec<Layer>,
     marks: String,
+}
+
+/// Marks, or a picture among them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Layer {
+    /// Elements of SVG.
+    Marks(String),
+    /// A picture.
+    Picture(Placed),
+}
+
+/// A picture and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Placed {
+    /// Left, top, width and height, in units.
+    pub rect: [f32; 4],
+    pub pixels: Pixels,
+    /// Whether its pixels stay squares.
+    pub is_sharp: bool,
+}
+
+/// A picture: rows of RGBA, sRGB, 8 bits each, from the top left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pixels {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// `4 * width * height` bytes; a pixel is opaque or all zeros.
+    pub rgba: Vec<u8>,
 }
 
 /// What fills a mark.
@@ -125,6 +157,7 @@ impl Drawing {
             width,
             height,
             title: String::new(),
+            layers: Vec::new(),
             marks: String::new(),
         }
     }
@@ -221,23 +254,21 @@ impl Drawing {
         self.close("circle", told);
     }
 
-    /// A picture as PNG, stretched over a rectangle; its pixels stay squares if `is_sharp`.
-    pub fn image(&mut self, [x, y, w, h]: [f32; 4], png: &[u8], is_sharp: bool) {
-        let [x, y, w, h] = [x, y, w, h].map(number);
-        // resvg knows the older word, browsers the newer.
-        let rendering = if is_sharp {
-            " image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\""
-        } else {
-            ""
-        };
-        put(
-            &mut self.marks,
-            format_args!(
-                "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" \
-                 preserveAspectRatio=\"none\"{rendering} href=\"data:image/png;base64,{}\"/>\n",
-                base64(png)
-            ),
-        );
+    /// A picture, stretched over a rectangle; its pixels stay squares if `is_sharp`.
+    pub fn picture(&mut self, rect: [f32; 4], pixels: Pixels, is_sharp: bool) {
+        let below = std::mem::take(&mut self.marks);
+        self.layers.push(Layer::Marks(below));
+        self.layers.push(Layer::Picture(Placed {
+            rect,
+            pixels,
+            is_sharp,
+        }));
+    }
+
+    /// What it consists of, from the lowest up.
+    pub(super) fn layers(&self) -> impl Iterator<Item = Layer> + '_ {
+        let top = Layer::Marks(self.marks.clone());
+        self.layers.iter().cloned().chain([top])
     }
 
     pub(super) fn text(&mut self, mark: TextMark<'_>) {
@@ -290,25 +321,56 @@ impl Drawing {
 
     /// The drawing as an SVG file, shown `scale` times as large as its units.
     pub fn to_svg(&self, scale: f32) -> String {
+        let mut inside = String::from("<title>");
+        escape(&mut inside, &self.title);
+        inside.push_str("</title>\n");
+        for layer in &self.layers {
+            match layer {
+                Layer::Marks(marks) => inside.push_str(marks),
+                Layer::Picture(picture) => picture.write(&mut inside),
+            }
+        }
+        inside.push_str(&self.marks);
+        self.wrap(&inside, scale)
+    }
+
+    /// An SVG file of the drawing's size with these elements.
+    pub(super) fn wrap(&self, inside: &str, scale: f32) -> String {
         let (width, height) = (number(self.width), number(self.height));
-        let (shown_width, shown_height) = (
-            (self.width * scale).round().max(1.0),
-            (self.height * scale).round().max(1.0),
-        );
-        let mut svg = String::with_capacity(self.marks.len() + 1024);
+        let shown = |units: f32| (units * scale).round().max(1.0);
+        let (shown_width, shown_height) = (shown(self.width), shown(self.height));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{shown_width}\" \
+             height=\"{shown_height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             font-family=\"{FAMILIES}\" font-weight=\"300\" xml:space=\"preserve\">\n\
+             {inside}</svg>\n"
+        )
+    }
+}
+
+impl Placed {
+    fn write(&self, svg: &mut String) {
+        let [x, y, w, h] = self.rect.map(number);
+        // Some programs know the older word, browsers the newer.
+        let rendering = if self.is_sharp {
+            " image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\""
+        } else {
+            ""
+        };
+        let Pixels {
+            width,
+            height,
+            rgba,
+        } = &self.pixels;
+        let file = png(*width, *height, rgba, &[]).expect("the picture has all its pixels");
         put(
-            &mut svg,
+            svg,
             format_args!(
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{shown_width}\" \
-                 height=\"{shown_height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-                 font-family=\"{FAMILIES}\" font-weight=\"300\" xml:space=\"preserve\">\n<title>"
+                "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" \
+                 preserveAspectRatio=\"none\"{rendering} href=\"data:image/png;base64,{}\"/>\n",
+                base64(&file)
             ),
         );
-        escape(&mut svg, &self.title);
-        svg.push_str("</title>\n");
-        svg.push_str(&self.marks);
-        svg.push_str("</svg>\n");
-        svg
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::axis::Axis;
 use super::canvas::{Area, Canvas};
-use super::drawing::{Stroke, TextAnchor};
-use super::encode::png;
-use super::look::{Look, SMALL_SIZE};
+use super::drawing::{Pixels, Stroke, TextAnchor};
+use super::look::SMALL_SIZE;
 use super::number::{exact, short};
 use super::scale::ColorScale;
 use super::sheet::Chart;
@@ -128,7 +127,7 @@ impl Heatmap {
 
     /// One pixel a cell; cells without a number stay clear.
     fn draw_picture(&self, canvas: &mut Canvas<'_>, cells: Area) {
-        let look: Look = canvas.look();
+        let look = canvas.look();
         let (n_rows, n_columns) = (self.matrix.n_rows(), self.matrix.n_columns());
         let mut rgba = Vec::with_capacity(4 * n_rows * n_columns);
         for row in 0..n_rows {
@@ -139,9 +138,12 @@ impl Heatmap {
             }
             rgba.resize(4 * (row + 1) * n_columns, 0);
         }
-        let picture = png(n_columns as u32, n_rows as u32, &rgba, &[]);
-        let picture = picture.expect("there are as many pixels as cells");
-        canvas.drawing.image(cells.rect(), &picture, true);
+        let pixels = Pixels {
+            width: n_columns as u32,
+            height: n_rows as u32,
+            rgba,
+        };
+        canvas.drawing.picture(cells.rect(), pixels, true);
     }
 }
 

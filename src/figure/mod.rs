@@ -27,9 +27,9 @@ mod tests;
 
 pub use axis::Axis;
 pub use bars::{Bar, Bars};
-pub use callouts::{Backdrop, Callout, Callouts};
+pub use callouts::{Callout, Callouts};
 pub use canvas::{Area, Canvas};
-pub use drawing::{Drawing, Paint, Stroke, TextAnchor};
+pub use drawing::{Drawing, Paint, Pixels, Stroke, TextAnchor};
 pub use encode::{base64, png};
 pub use heatmap::Heatmap;
 pub use lettering::Lettering;

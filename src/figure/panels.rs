@@ -1,8 +1,7 @@
 //! Many small maps side by side in one scale, as all heads of a model at a glance.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Stroke, TextAnchor};
-use super::encode::png;
+use super::drawing::{Pixels, Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
 use super::number::exact;
 use super::scale::ColorScale;
@@ -14,6 +13,8 @@ use crate::analysis::Matrix;
 pub struct Panel {
     /// What it is of.
     pub title: String,
+    /// The same in few letters, for where there is little room.
+    pub short: String,
     /// Its numbers.
     pub matrix: Matrix,
 }
@@ -75,9 +76,12 @@ impl Panels {
                 }
                 rgba.resize(4 * (row + 1) * n_columns, 0);
             }
-            let picture = png(n_columns as u32, n_rows as u32, &rgba, &[]);
-            let picture = picture.expect("there are as many pixels as cells");
-            canvas.drawing.image(area.rect(), &picture, true);
+            let pixels = Pixels {
+                width: n_columns as u32,
+                height: n_rows as u32,
+                rgba,
+            };
+            canvas.drawing.picture(area.rect(), pixels, true);
         }
         canvas
             .drawing
@@ -115,7 +119,11 @@ impl Chart for Panels {
             let (row, column) = (index / self.n_across.max(1), index % self.n_across.max(1));
             let x = room.x + column as f32 * (side + GAP);
             let y = room.y + row as f32 * (side + TITLE + GAP);
-            let title = canvas.fit(&panel.title, SMALL_SIZE, side + GAP - 2.0);
+            let title = if canvas.width(&panel.title, SMALL_SIZE) <= side {
+                panel.title.clone()
+            } else {
+                canvas.fit(&panel.short, SMALL_SIZE, side + GAP - 2.0)
+            };
             let at = (x, y + SMALL_SIZE);
             canvas.text(&title, at, SMALL_SIZE, look.label(), TextAnchor::Start);
             let square = Area {

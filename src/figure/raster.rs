@@ -1,10 +1,10 @@
 //! Pixels of a drawing.
 
-use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::tiny_skia::{FilterQuality, IntSize, Pixmap, PixmapPaint, Transform};
 use resvg::usvg::Tree;
 use thiserror::Error;
 
-use super::drawing::Drawing;
+use super::drawing::{Drawing, Layer, Placed};
 use super::lettering::Lettering;
 
 /// Why there are no pixels of a drawing.
@@ -37,12 +37,50 @@ pub fn raster(
     if width.max(height) > MAX_SIDE {
         return Err(too_large);
     }
-    let tree = Tree::from_str(&drawing.to_svg(scale), &lettering.options())
-        .map_err(|error| RasterError::Unreadable(error.to_string()))?;
     let Some(mut pixels) = Pixmap::new(width, height) else {
         return Err(too_large);
     };
-    resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
+    for layer in drawing.layers() {
+        match layer {
+            Layer::Marks(marks) => {
+                let svg = drawing.wrap(&marks, scale);
+                let tree = Tree::from_str(&svg, &lettering.options())
+                    .map_err(|error| RasterError::Unreadable(error.to_string()))?;
+                resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
+            }
+            Layer::Picture(picture) => place(&mut pixels, picture, scale),
+        }
+    }
     // A figure's ground is opaque, so that nothing is left to divide by.
     Ok((width, height, pixels.take()))
+}
+
+/// Draws a picture over what is there.
+fn place(onto: &mut Pixmap, picture: Placed, scale: f32) {
+    let Placed {
+        rect: [x, y, width, height],
+        pixels,
+        is_sharp,
+    } = picture;
+    let size = IntSize::from_wh(pixels.width, pixels.height);
+    let Some(source) = size.and_then(|size| Pixmap::from_vec(pixels.rgba, size)) else {
+        return; // Of no pixels there is nothing to draw.
+    };
+    let paint = PixmapPaint {
+        quality: if is_sharp {
+            FilterQuality::Nearest
+        } else {
+            FilterQuality::Bilinear
+        },
+        ..PixmapPaint::default()
+    };
+    let transform = Transform::from_row(
+        scale * width / pixels.width as f32,
+        0.0,
+        0.0,
+        scale * height / pixels.height as f32,
+        scale * x,
+        scale * y,
+    );
+    onto.draw_pixmap(0, 0, source.as_ref(), &paint, transform, None);
 }

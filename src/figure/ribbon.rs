@@ -4,7 +4,7 @@ use super::canvas::{Area, Canvas};
 use super::drawing::{Stroke, TextAnchor};
 use super::look::SMALL_SIZE;
 use super::number::{exact, short};
-use super::scale::ColorScale;
+use super::scale::{ACROSS_HEIGHT, ColorScale};
 use super::sheet::Chart;
 
 /// A token and its number.
@@ -69,22 +69,17 @@ impl Ribbon {
 impl Chart for Ribbon {
     fn natural_size(&self, canvas: &Canvas<'_>) -> (f32, f32) {
         let (_, n_lines) = self.places(canvas, WIDTH);
-        let bar = self.scale.bar_width(canvas);
-        let height = (n_lines as f32 * LINE_HEIGHT).max(126.0);
-        (self.text_width(canvas) + bar, height)
+        let height = n_lines as f32 * LINE_HEIGHT + ACROSS_HEIGHT;
+        (self.text_width(canvas), height)
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Area) {
         let look = canvas.look();
-        let bar = self.scale.bar_width(canvas);
-        let room = (area.width - bar).max(60.0);
-        let (places, n_lines) = self.places(canvas, room);
+        let (places, n_lines) = self.places(canvas, area.width);
         // Lines come closer where the area is lower than they would like.
-        let pitch = LINE_HEIGHT.min(area.height / n_lines as f32);
-        let mut widest: f32 = 0.0;
+        let pitch = LINE_HEIGHT.min((area.height - ACROSS_HEIGHT).max(1.0) / n_lines as f32);
         for (piece, (x, line, width)) in self.pieces.iter().zip(places) {
             let (x, y) = (area.x + x, area.y + line as f32 * pitch);
-            widest = widest.max(x + width - area.x);
             let color = piece
                 .value
                 .map_or(look.plate(), |value| self.scale.color(look.theme, value));
@@ -119,12 +114,7 @@ impl Chart for Ribbon {
                 );
             }
         }
-        let beside = Area {
-            x: area.x + widest,
-            width: bar,
-            height: area.height.clamp(100.0, 220.0) - 8.0,
-            ..area
-        };
-        self.scale.draw(canvas, beside);
+        let below = area.y + n_lines as f32 * pitch + 8.0;
+        self.scale.draw_across(canvas, (area.x, below));
     }
 }

@@ -4,7 +4,7 @@ use super::canvas::{Area, Canvas};
 use super::drawing::{Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
 use super::number::{tick, ticks};
-use crate::analysis::MatrixRange;
+use crate::analysis::{MatrixRange, grouped};
 use crate::color::{Colormap, Rgb, Theme};
 
 /// How numbers are coloured.
@@ -77,6 +77,67 @@ impl ColorScale {
         BAR_GAP + BAR_WIDTH + 8.0 + widest + 22.0
     }
 
+    /// Draws the bar from left to right, below what it explains.
+    pub(super) fn draw_across(&self, canvas: &mut Canvas<'_>, (x, y): (f32, f32)) {
+        let look = canvas.look();
+        let (width, height) = (ACROSS_WIDTH, 0.75 * BAR_WIDTH);
+        let n_steps = (width / 2.0) as usize;
+        for step in 0..n_steps {
+            let share = (step as f32 + 0.5) / n_steps as f32;
+            let left = step as f32 / n_steps as f32 * width;
+            // Overlaps the next, so that no ground shines through between them.
+            let wide = (width / n_steps as f32 + 0.6).min(width - left);
+            let color = self.map.color(look.theme, share);
+            canvas
+                .drawing
+                .rect([x + left, y, wide, height], color, 0.0, "");
+        }
+        let bar = [x, y, width, height];
+        canvas
+            .drawing
+            .frame(bar, Stroke::new(look.line(), 0.75), 0.0);
+        let (all, step) = self.ticks();
+        for value in all {
+            let at = x + (value as f32 - self.low) / (self.high - self.low) * width;
+            let (top, bottom) = (y + height, y + height + 4.0);
+            canvas
+                .drawing
+                .line(&[(at, top), (at, bottom)], Stroke::new(look.line(), 0.75));
+            let text = tick(value, step);
+            let place = (at, bottom + SMALL_SIZE);
+            canvas.text(&text, place, SMALL_SIZE, look.label(), TextAnchor::Middle);
+        }
+        let right = x + width + 14.0;
+        let mut said = self.title.clone();
+        if self.n_not_finite > 0 {
+            let swatch = [right, y, height, height];
+            canvas.drawing.rect(swatch, look.not_finite(), 2.0, "");
+            said = format!("{} not finite · {said}", grouped(self.n_not_finite as u64));
+        }
+        let right = right
+            + if self.n_not_finite > 0 {
+                height + 6.0
+            } else {
+                0.0
+            };
+        let place = (right, y + 0.5 * height + 0.35 * LABEL_SIZE);
+        canvas.text(&said, place, LABEL_SIZE, look.faint(), TextAnchor::Start);
+    }
+
+    /// The colour of a bar that is as long as its number: by its sign where there are two, and never
+    /// so faint that the bar is not seen.
+    pub(super) fn bar_color(&self, theme: Theme, value: f32) -> Rgb {
+        if !value.is_finite() {
+            return crate::color::NOT_FINITE;
+        }
+        let place = match self.map {
+            Colormap::Diverging if value < 0.0 => 0.14,
+            Colormap::Diverging => 0.86,
+            _ => ((value - self.low) / (self.high - self.low)).max(0.35),
+        };
+        self.map.color(theme, place)
+    }
+
     fn ticks(&self) -> (Vec<f64>, f64) {
         ticks(f64::from(self.low), f64::from(self.high), 5)
     }
@@ -86,7 +147,7 @@ impl ColorScale {
         let look = canvas.look();
         let has_note = self.n_not_finite > 0;
         let note_height = if has_note { 38.0 } else { 0.0 };
-        let height = (area.height - note_height).clamp(40.0, 320.0);
+        let height = (area.height - note_height).clamp(40.0, 460.0);
         let bar = Area {
             x: area.x + BAR_GAP,
             y: area.y,
@@ -137,7 +198,7 @@ impl ColorScale {
             canvas
                 .drawing
                 .rect([bar.x, y, BAR_WIDTH, BAR_WIDTH], look.not_finite(), 2.0, "");
-            let text = crate::analysis::grouped(self.n_not_finite as u64);
+            let text = grouped(self.n_not_finite as u64);
             let at = (bar.right() + 8.0, y + 0.4 * BAR_WIDTH);
             canvas.text(&text, at, SMALL_SIZE, look.label(), TextAnchor::Start);
             let at = (bar.right() + 8.0, y + 0.4 * BAR_WIDTH + 12.0);
@@ -151,6 +212,10 @@ impl ColorScale {
         }
     }
 }
+
+/// How tall [`ColorScale::draw_across`] is, in units.
+pub(super) const ACROSS_HEIGHT: f32 = 46.0;
+const ACROSS_WIDTH: f32 = 260.0;
 
 const BAR_GAP: f32 = 22.0;
 const BAR_WIDTH: f32 = 13.0;

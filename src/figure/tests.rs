@@ -245,9 +245,10 @@ fn leaders_of_callouts_never_cross() {
         });
         let callouts = Callouts {
             callouts: callouts.collect(),
-            backdrop: Backdrop {
-                png: Vec::new(),
-                aspect: 1.5,
+            picture: Pixels {
+                width: 3,
+                height: 2,
+                rgba: vec![0; 24],
             },
         };
         let names = Area {

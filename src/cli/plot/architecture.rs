@@ -134,7 +134,7 @@ impl ArchitectureArgs {
     /// The picture.
     #[cfg(feature = "viewer")]
     fn figure(&self, config: &ModelConfig) -> Result<Figure, CliError> {
-        use crate::figure::{Backdrop, Callout, Callouts, png};
+        use crate::figure::{Callout, Callouts, Pixels};
 
         let scale = self.output.scale.min(MAX_SCALE);
         let side = |units: f32| (units * scale).round() as u32;
@@ -149,9 +149,10 @@ impl ArchitectureArgs {
             })
             .collect();
         let callouts = Callouts {
-            backdrop: Backdrop {
-                png: png(picture.width, picture.height, &picture.rgba, &[])?,
-                aspect: PICTURE.0 / PICTURE.1,
+            picture: Pixels {
+                width: picture.width,
+                height: picture.height,
+                rgba: picture.rgba,
             },
             callouts,
         };

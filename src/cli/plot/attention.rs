@@ -252,6 +252,10 @@ impl AttentionArgs {
                 panels.push(Panel {
                     title: match self.layer {
                         Some(_) => format!("head {head}"),
+                        None => format!("layer {layer}, head {head}"),
+                    },
+                    short: match self.layer {
+                        Some(_) => head.to_string(),
                         None => format!("{layer}.{head}"),
                     },
                     matrix: thumbnail(&positions, hook, head, MAX_SMALL),

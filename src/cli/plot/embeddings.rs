@@ -202,13 +202,21 @@ impl EmbeddingsArgs {
         ];
         let mut table = reading.table("embeddings", &columns);
         let name = projection.method.name();
-        table.title = format!("{name} of the {} ({} dimensions)", self.of_words(), self.dims);
+        table.title = format!(
+            "{name} of the {} ({} dimensions)",
+            self.of_words(),
+            self.dims
+        );
         table.ask("method", name);
         table.ask("settings", format!("{:?}", projection.method));
         table.ask("dims", self.dims);
         table.ask("seed", self.text.run.seed);
         table.ask("unit_length", self.unit_length);
-        let shares = ["explained variance 1", "explained variance 2", "explained variance 3"];
+        let shares = [
+            "explained variance 1",
+            "explained variance 2",
+            "explained variance 3",
+        ];
         for (fact, share) in shares.into_iter().zip(&projection.explained) {
             table.facts.insert(fact, Cell::Number(*share as f32));
         }
@@ -232,7 +240,9 @@ impl EmbeddingsArgs {
         }
         let scatter = Scatter {
             points,
-            axes: (0..projection.n_dims).map(|axis| projection.axis(axis)).collect(),
+            axes: (0..projection.n_dims)
+                .map(|axis| projection.axis(axis))
+                .collect(),
             is_joined: false,
         };
         let n = projected.tokens.len();

@@ -56,11 +56,19 @@ impl LensValue {
         }
     }
 
+    fn words(self) -> &'static str {
+        match self {
+            Self::Probability => "its probability",
+            Self::Entropy => "entropy in nats",
+            Self::Kl => "KL divergence to the final prediction in nats",
+        }
+    }
+
     fn title(self) -> &'static str {
         match self {
-            Self::Probability => "probability of the best token",
+            Self::Probability => "probability",
             Self::Entropy => "entropy, nats",
-            Self::Kl => "KL to the final prediction, nats",
+            Self::Kl => "KL, nats",
         }
     }
 }
@@ -102,8 +110,8 @@ impl LensArgs {
         ];
         let mut table = reading.table("logit-lens", &columns);
         table.title = format!(
-            "Logit lens: the best token after each layer ({})",
-            self.value.title()
+            "Logit lens: the best token after each layer (colour: {})",
+            self.value.words()
         );
         table.ask("top", self.top);
         let n = reading.tokens.len();

@@ -7,6 +7,7 @@ mod activations;
 mod architecture;
 mod attention;
 mod attribution;
+mod embeddings;
 mod lens;
 mod output;
 mod patience;
@@ -18,16 +19,15 @@ mod text;
 
 use clap::{Args, Subcommand};
 
-pub use activations::{ActivationsArgs, MeasureArg};
-pub use architecture::ArchitectureArgs;
-pub use attention::{AttentionArgs, ScoreArg};
-pub use attribution::{AttributionArgs, Part};
-pub use lens::{LensArgs, LensValue};
-pub use output::{Format, OutputArgs};
-pub use saliency::{By, Method, SaliencyArgs};
-pub use summary::SummaryPlotArgs;
-pub use target::TargetArgs;
-pub use text::TextArgs;
+use activations::ActivationsArgs;
+use architecture::ArchitectureArgs;
+use attention::AttentionArgs;
+use attribution::AttributionArgs;
+use embeddings::EmbeddingsArgs;
+use lens::LensArgs;
+use output::{Format, OutputArgs};
+use saliency::SaliencyArgs;
+use summary::SummaryPlotArgs;
 
 use super::error::CliError;
 
@@ -50,6 +50,8 @@ pub enum PlotKind {
     Attention(AttentionArgs),
     /// What each part adds to a prediction by itself: layers, heads, MLPs, neurons
     Attribution(AttributionArgs),
+    /// Tokens as points, near one another where their vectors are alike
+    Embeddings(EmbeddingsArgs),
     /// What the model would say if it ended after each layer
     LogitLens(LensArgs),
     /// What a prediction hangs on, by its gradients: tokens, layers, heads, neurons
@@ -65,6 +67,7 @@ impl PlotKind {
             Self::Architecture(args) => &args.output,
             Self::Attention(args) => &args.output,
             Self::Attribution(args) => &args.output,
+            Self::Embeddings(args) => &args.output,
             Self::LogitLens(args) => &args.output,
             Self::Saliency(args) => &args.output,
             Self::Summary(args) => &args.output,
@@ -77,6 +80,7 @@ impl PlotKind {
             Self::Architecture(args) => args.plot(format),
             Self::Attention(args) => args.plot(),
             Self::Attribution(args) => args.plot(),
+            Self::Embeddings(args) => args.plot(),
             Self::LogitLens(args) => args.plot(),
             Self::Saliency(args) => args.plot(),
             Self::Summary(args) => args.plot(),
