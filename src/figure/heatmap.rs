@@ -170,11 +170,19 @@ impl Chart for Heatmap {
         let left = left.max(labels.overhang - 0.5 * width / n_columns);
         let below = labels.depth + self.columns.title_depth();
         let room = area.inset(left, 0.0, bar, below);
-        // No wider than reads well: few cells are not stretched across the page.
+        // No wider than reads well: few cells are not stretched across the page. Small ones have
+        // whole half units, so that all are alike.
         let (w, h) = self.natural_cell();
+        let snapped = |side: f32| {
+            if self.n_cells() > MAX_MARKS && side > 0.5 {
+                (2.0 * side).floor() / 2.0
+            } else {
+                side
+            }
+        };
         let cells = Area {
-            width: room.width.min(1.6 * w * n_columns),
-            height: room.height.min(1.6 * h * n_rows),
+            width: n_columns * snapped((room.width / n_columns).min(1.6 * w)),
+            height: n_rows * snapped((room.height / n_rows).min(1.6 * h)),
             ..room
         };
         let look = canvas.look();
