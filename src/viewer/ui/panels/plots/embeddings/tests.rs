@@ -119,7 +119,7 @@ fn a_click_chooses_here_and_in_the_world_and_lists_the_nearest() {
     click_at(&mut harness, at);
     settle(&mut harness);
 
-    let fixture = std::sync::Arc::clone(&harness.state().fixture);
+    let fixture = Arc::clone(&harness.state().fixture);
     let token = fixture.trace.tokens().nth(1);
     let cell = Cell::Value(CellId {
         hook: HookPoint::Embed,
@@ -182,7 +182,8 @@ fn what_is_chosen_in_the_world_is_chosen_here() {
     let wishes = harness.state_mut().wishes();
     assert!(wishes.contains(&Intent::ChooseToken(token)), "{wishes:?}");
 
-    harness.state_mut().chosen_token = harness.state().fixture.trace.tokens().next();
+    let first = harness.state().fixture.trace.tokens().next();
+    harness.state_mut().chosen_token = first;
     harness.run_ok();
     assert_eq!(harness.state().plots.embeddings.chosen, Some(0));
 }
@@ -326,7 +327,7 @@ fn every_token_of_the_vocabulary_is_a_point_and_one_is_found_by_its_text() {
             .as_ref()
             .is_some_and(|picture| picture.is_done && !picture.subject.is_text())
     });
-    let fixture = std::sync::Arc::clone(&harness.state().fixture);
+    let fixture = Arc::clone(&harness.state().fixture);
     let d_vocab = fixture.loaded.config.d_vocab;
     assert_eq!(points(&harness).len(), 2 * d_vocab);
 
