@@ -22,8 +22,9 @@ use lines::LinesPage;
 use matrix::{MatrixPage, Shown};
 use scores::ScoresPage;
 
-/// An area that much wider than high has the matrix beside its choices.
-const WIDE: f32 = 1.6;
+/// What the choices take above a matrix less than beside it, in points: an area that much wider than
+/// high has them beside it.
+const WIDER: f32 = 120.0;
 /// Width of the choices beside a matrix, in points.
 const SIDE: f32 = 290.0;
 
@@ -200,7 +201,7 @@ impl AttentionPlot {
             ..
         } = self;
         let room = ui.available_size();
-        if room.x < WIDE * room.y {
+        if room.x < room.y + WIDER {
             choices(ui, choice, config);
             matrix.refresh(ui, view, config, choice);
             let height = ui.available_height();
