@@ -215,7 +215,8 @@ impl AttentionPlot {
             return;
         }
         ui.horizontal_top(|ui| {
-            ui.allocate_ui(vec2(SIDE, room.y), |ui| {
+            let down = egui::Layout::top_down(egui::Align::Min);
+            ui.allocate_ui_with_layout(vec2(SIDE, room.y), down, |ui| {
                 ScrollArea::vertical().show(ui, |ui| {
                     ui.set_width(SIDE);
                     choices(ui, choice, config);

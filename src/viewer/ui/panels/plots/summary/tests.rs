@@ -7,7 +7,7 @@ use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, WeightCell};
 use crate::viewer::ui::panels::plots::Plot;
 use crate::viewer::ui::panels::plots::fixture::{
-    Fixture, Stage, click, click_at, harness, harness_of, texts,
+    Fixture, Stage, click, harness, harness_of, texts,
 };
 use crate::weight::{WeightPoint, WeightSite};
 
@@ -96,22 +96,17 @@ fn the_totals_on_screen_are_the_checkpoints() {
 }
 
 #[test]
-fn a_rows_name_flies_to_its_block_by_pointer_and_by_keyboard() {
+fn a_rows_name_flies_to_its_block_for_screen_readers_and_by_keyboard() {
     let mut harness = harness(Plot::Summary);
-    let name = harness.get_by_label("layer 2").rect();
-    click_at(&mut harness, name.left_center() + vec2(8.0, 0.0));
+    harness.get_by_label("layer 2").click_accesskit();
+    harness.run_ok();
     let layer = Cell::Value(CellId {
         hook: HookPoint::block(2, BlockSite::ResidPre),
         pos: 0,
         head: 0,
         index: 0,
     });
-    assert_eq!(
-        harness.state_mut().wishes(),
-        [Intent::Visit(layer)],
-        "{name} among {:?}",
-        harness.get_by_label("Open layer 2").rect()
-    );
+    assert_eq!(harness.state_mut().wishes(), [Intent::Visit(layer)]);
 
     click(&mut harness, "Open layer 2");
     harness.get_by_label("h.2.mlp.c_proj.weight").focus();
