@@ -22,8 +22,9 @@ use lines::LinesPage;
 use matrix::{MatrixPage, Shown};
 use scores::ScoresPage;
 
-/// An area that much wider than high has the matrix beside its choices.
-const WIDE: f32 = 1.6;
+/// What the choices take above a matrix less than beside it, in points: an area that much wider than
+/// high has them beside it.
+const WIDER: f32 = 120.0;
 /// Width of the choices beside a matrix, in points.
 const SIDE: f32 = 290.0;
 
@@ -200,7 +201,7 @@ impl AttentionPlot {
             ..
         } = self;
         let room = ui.available_size();
-        if room.x < WIDE * room.y {
+        if room.x < room.y + WIDER {
             choices(ui, choice, config);
             matrix.refresh(ui, view, config, choice);
             let height = ui.available_height();
@@ -214,7 +215,8 @@ impl AttentionPlot {
             return;
         }
         ui.horizontal_top(|ui| {
-            ui.allocate_ui(vec2(SIDE, room.y), |ui| {
+            let down = egui::Layout::top_down(egui::Align::Min);
+            ui.allocate_ui_with_layout(vec2(SIDE, room.y), down, |ui| {
                 ScrollArea::vertical().show(ui, |ui| {
                     ui.set_width(SIDE);
                     choices(ui, choice, config);

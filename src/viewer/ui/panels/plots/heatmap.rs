@@ -115,7 +115,7 @@ impl Heatmap {
             ui.label(RichText::new("No numbers here").color(theme::weak_text(view.theme)));
             return HeatmapOutput::default();
         }
-        self.follow(view);
+        self.follow(ui, view);
         self.cursor = (
             self.cursor.0.min(n_rows - 1),
             self.cursor.1.min(n_columns - 1),
@@ -195,7 +195,7 @@ impl Heatmap {
     }
 
     /// Takes the cursor along to what is chosen in the world, and with the playhead.
-    fn follow(&mut self, view: &HeatmapView<'_>) {
+    fn follow(&mut self, ui: &Ui, view: &HeatmapView<'_>) {
         let now = (view.marked, view.current_row, view.current_column);
         let before = std::mem::replace(&mut self.followed, now);
         if now == before {
@@ -210,6 +210,8 @@ impl Heatmap {
         };
         if (row, column) != self.cursor {
             self.reveal(row, column);
+            // What was drawn before it tells of the cursor too.
+            ui.ctx().request_repaint();
         }
     }
 

@@ -197,11 +197,7 @@ impl SpreadPage {
             .width(1.0);
         let shown = framed(ui, view.theme, Plot::new("distribution"), height)
             .x_axis_label("value")
-            .y_axis_label(if is_log {
-                "numbers, log10(1 + n)"
-            } else {
-                "numbers"
-            })
+            .y_axis_label(if is_log { "log10(1 + n)" } else { "numbers" })
             .show(ui, |plot| {
                 plot.bar_chart(chart);
                 plot.vline(zero);

@@ -245,6 +245,7 @@ impl Table<'_> {
                     let place = [(Sorting::Place, "head", "layer and head")];
                     for (sorting, title, whole) in place.into_iter().chain(titles) {
                         header.col(|ui| {
+                            ui.spacing_mut().button_padding.x = 0.0;
                             let sign = match (sorting == by, is_ascending) {
                                 (false, _) => "",
                                 (true, true) => " ⏶",
