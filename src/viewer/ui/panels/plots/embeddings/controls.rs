@@ -82,15 +82,14 @@ impl Choice {
 
     /// Draws the choices.
     pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig) {
+        ui.horizontal_wrapped(|ui| self.vectors(ui, view, config));
         ui.horizontal_wrapped(|ui| {
-            self.vectors(ui, view, config);
-            ui.separator();
             ui.spacing_mut().item_spacing.x = 3.0;
             for (method, name, tip) in METHODS {
                 ui.selectable_value(&mut self.method, method, name)
                     .on_hover_text(tip);
             }
-            ui.separator();
+            ui.add_space(8.0);
             for (n_dims, name, tip) in [
                 (2, "2D", "Two axes"),
                 (

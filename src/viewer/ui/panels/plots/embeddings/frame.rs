@@ -99,7 +99,8 @@ pub fn hit(
     let mut best = (reach * reach, None);
     for (index, point) in points.chunks_exact(n_dims).enumerate() {
         let distance = (vec2(point[0], point[1]) - wanted).length_sq();
-        if distance <= best.0 {
+        // Of points at one place the first.
+        if distance < best.0 {
             best = (distance, Some(index));
         }
     }
