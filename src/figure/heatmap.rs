@@ -2,8 +2,8 @@
 
 use super::axis::Axis;
 use super::canvas::{Area, Canvas};
-use super::drawing::{Pixels, Stroke, TextAnchor};
 use super::look::SMALL_SIZE;
+use super::marks::{Pixels, Stroke, TextAnchor};
 use super::number::{exact, short};
 use super::scale::ColorScale;
 use super::sheet::Chart;

@@ -51,7 +51,12 @@ pub(super) fn tick(value: f64, step: f64) -> String {
     if !(1e-4..1e6).contains(&size) {
         return with_minus(&scientific(value as f32));
     }
-    let decimals = (-step.log10().floor()).clamp(0.0, 8.0) as usize;
+    // As many as the step has: a quarter has two.
+    let is_whole = |decimals: &usize| {
+        let scaled = step * 10f64.powi(*decimals as i32);
+        (scaled - scaled.round()).abs() < 1e-6 * scaled
+    };
+    let decimals = (0..8).find(is_whole).unwrap_or(8);
     let text = format!("{value:.decimals$}");
     if value >= 10_000.0 && decimals == 0 {
         return crate::analysis::grouped(value as u64);

@@ -3,7 +3,7 @@
 use resvg::usvg::Tree;
 
 use super::callouts::crosses;
-use super::number::ticks;
+use super::number::{tick, ticks};
 use super::*;
 use crate::analysis::{Matrix, MatrixRange};
 use crate::color::{Colormap, NOT_FINITE, Theme};
@@ -239,7 +239,7 @@ fn leaders_of_callouts_never_cross() {
     };
     for _ in 0..50 {
         let callouts = (0..13).map(|index| Callout {
-            place: (random(), random()),
+            places: [(random(), random()), (random(), random())],
             title: index.to_string(),
             details: Vec::new(),
         });
@@ -302,6 +302,9 @@ fn ticks_are_round_and_within_the_ends() {
         [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]
     );
     assert_eq!(ticks(-3.0, 3.0, 4).0, [-2.0, 0.0, 2.0]);
+    assert_eq!(tick(-0.25, 0.25), "−0.25");
+    assert_eq!(tick(0.0, 0.2), "0.0");
+    assert_eq!(tick(20_000.0, 5_000.0), "20,000");
     assert_eq!(ticks(2.0, 2.0, 5).0, [2.0]);
     assert_eq!(ticks(f64::NAN, 1.0, 5).0.len(), 1);
 }
