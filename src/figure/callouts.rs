@@ -202,7 +202,7 @@ impl Chart for Callouts {
             for leader in side {
                 let stroke = Stroke::new(look.faint(), 0.9);
                 canvas.drawing.line(&[leader.from, leader.to], stroke);
-                canvas.drawing.disc(leader.to, 3.6, look.ground(), "");
+                canvas.drawing.disc(leader.to, 3.6, look.paper(), "");
                 canvas.drawing.disc(leader.to, 2.4, look.text(), "");
                 self.draw_name(canvas, leader, anchor);
             }

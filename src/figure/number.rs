@@ -11,7 +11,7 @@ pub fn short(value: f32) -> String {
     let size = value.abs();
     let text = if size == 0.0 {
         "0".to_owned()
-    } else if size >= 99_999.5 || size < 0.000_95 {
+    } else if !(0.000_95..99_999.5).contains(&size) {
         scientific(value)
     } else if size >= 99.95 {
         format!("{value:.0}")

@@ -113,8 +113,8 @@ impl Scatter {
 
     fn draw_plane(&self, canvas: &mut Canvas<'_>, plot: Area, middle: [f32; 3], half: f32) {
         let look = canvas.look();
-        for axis in 0..2 {
-            let low = f64::from(middle[axis] - half);
+        for (axis, center) in middle.into_iter().enumerate().take(2) {
+            let low = f64::from(center - half);
             let (all, step) = ticks(low, low + 2.0 * f64::from(half), 6);
             for value in all {
                 let share = ((value - low) / (2.0 * f64::from(half))) as f32;

@@ -51,7 +51,7 @@ impl Figure {
         canvas.drawing.set_title(&self.title);
         canvas.drawing.rect(
             [-2.0, -2.0, width + 4.0, height + 4.0],
-            look.ground(),
+            look.paper(),
             0.0,
             "",
         );

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::output::{Format, OutputArgs, Plot};
 use super::table::{Cell, Table};
+#[cfg(feature = "viewer")]
 use crate::analysis::grouped;
 use crate::cli::error::CliError;
 use crate::cli::options::RunArgs;
@@ -108,6 +109,7 @@ impl ArchitectureArgs {
         table
     }
 
+    #[cfg(feature = "viewer")]
     fn subtitle(config: &ModelConfig) -> String {
         format!(
             "{} parameters · {} layers · {} heads · {} neurons · {} wide · {} tokens of vocabulary",

@@ -1,7 +1,7 @@
 //! The tables and figures of attention.
 
 use super::{AttentionArgs, Pattern};
-use crate::analysis::{HeadScore, HeadScores, Matrix, attention_matrix, thumbnail};
+use crate::analysis::{HeadScore, HeadScores, attention_matrix, thumbnail};
 use crate::cli::error::CliError;
 use crate::cli::plot::output::Plot;
 use crate::cli::plot::table::{Cell, Table};

@@ -177,11 +177,11 @@ impl SaliencyArgs {
         );
         let hooks = saliency_hooks(reading.config());
         let names = stream_names(matrix.n_rows());
-        for row in 0..matrix.n_rows() {
+        for (row, hook) in hooks.iter().enumerate().take(matrix.n_rows()) {
             for (pos, value) in matrix.row(row).iter().enumerate() {
                 let token = reading.tokens[pos];
                 table.rows.push(vec![
-                    Cell::text(hooks[row].to_string()),
+                    Cell::text(hook.to_string()),
                     Cell::count(pos),
                     Cell::count(token as usize),
                     Cell::text(reading.vocab().text(token)),
