@@ -10,14 +10,14 @@ use crate::analysis::{Matrix, MatrixRange, thumbnail, thumbnail_side};
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::viewer::ui::panels::plots::PlotView;
-use crate::viewer::ui::panels::plots::heatmap::{Scale, painted};
+use crate::viewer::ui::panels::plots::heatmap::{Scale, painted, strip};
 use crate::viewer::ui::panels::plots::parts::note;
 use crate::viewer::ui::theme;
 
 /// Texels of a head's side; longer texts are shown by the greatest weight of blocks.
 const SIDE: usize = 32;
 /// Weights that are read in one frame: about a millisecond.
-const WEIGHTS_A_FRAME: usize = 500_000;
+const WEIGHTS_A_FRAME: usize = 150_000;
 /// Side of a head's picture, in points.
 const SMALLEST: f32 = 22.0;
 const LARGEST: f32 = 84.0;
@@ -68,6 +68,9 @@ impl GlancePage {
                 "Every head's attention weights, 0 to 1; rows are queries, columns keys; {how}"
             ),
         );
+        let scale = Scale::of_weights(MatrixRange::default());
+        let ends = ["0", "0.5", "1"].map(str::to_owned);
+        strip(ui, view.theme, &scale, &ends, "attention weight", 8.0);
         let room = (ui.available_width() - LEFT - 14.0) / n_heads as f32 - GAP;
         let side = room.clamp(SMALLEST, LARGEST);
         let width = LEFT + n_heads as f32 * (side + GAP);
