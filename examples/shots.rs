@@ -2,6 +2,9 @@
 //! by name, and of a thousand tokens. Words on the command line pick the shots whose names hold
 //! them.
 
+#[path = "shots/panels.rs"]
+mod panels;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,10 +58,15 @@ fn main() -> Result<()> {
         shots.filter(|shot| is_wanted(&shot.name)).collect()
     };
     let shots = wanted(demo_shots());
-    if !shots.is_empty() {
+    let mut panels = panels::shots();
+    panels.retain(|shot| is_wanted(shot.name));
+    if !shots.is_empty() || !panels.is_empty() {
         let engine = EngineHandle::start()?;
         let updates = run(&engine, ModelSource::Demo, Prompt::Text(PROMPT.to_owned()))?;
         shoot_all(&folder, shots, &updates)?;
+        for shot in panels {
+            panels::shoot(&folder, &shot, PROMPT, &updates)?;
+        }
     }
     for name in ModelConfig::preset_names() {
         for shot in wanted(vec![shot(&format!("arch-{name}"), overview)]) {

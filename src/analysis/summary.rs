@@ -82,6 +82,18 @@ impl SummaryNode {
             ..node("total".to_owned(), Vec::new(), n_total)
         }
     }
+
+    /// What a table says of it: its name, shape, parameters, memory and share of all parameters.
+    pub fn cells(&self) -> [String; 5] {
+        let sides = self.shape.iter().map(|side| grouped(*side as u64));
+        [
+            self.name.clone(),
+            sides.collect::<Vec<_>>().join(" × "),
+            grouped(self.parameters),
+            human_bytes(self.bytes),
+            format!("{:.1} %", 100.0 * self.share),
+        ]
+    }
 }
 
 /// The weights that each tensor of the checkpoint holds; a tied unembedding is none of its own.
@@ -202,6 +214,24 @@ mod tests {
         let tensors = model.children.iter().flat_map(|part| &part.children);
         assert!(tensors.clone().all(|tensor| tensor.weight.is_some()));
         assert_eq!(model.children[13].name, "output");
+    }
+
+    #[test]
+    fn a_table_says_the_same_wherever_it_is() {
+        let config = ModelConfig::preset("gpt2").unwrap();
+
+        let model = SummaryNode::of_model(&config, 4);
+
+        let cells = model.children[1].children[2].cells();
+        let expected = [
+            "h.0.attn.c_attn.weight",
+            "768 × 2,304",
+            "1,769,472",
+            "6.75 MiB",
+            "1.4 %",
+        ];
+        assert_eq!(cells, expected);
+        assert_eq!(model.cells()[2..], ["124,439,808", "474.70 MiB", "100.0 %"]);
     }
 
     #[test]

@@ -42,6 +42,8 @@ struct Summary {
     dtype: &'static str,
     total: Amount,
     parts: Vec<Part>,
+    #[serde(skip)]
+    tree: SummaryNode,
 }
 
 /// The embedding, a layer, or what follows the layers.
@@ -122,22 +124,21 @@ impl Summary {
             dtype: args.dtype.name(),
             total: Amount::of(&tree),
             parts: tree.children.iter().map(Part::of).collect(),
+            tree,
         }
     }
 
     fn table(&self) -> String {
         let mut rows = Vec::new();
-        for part in &self.parts {
-            rows.push(row(part.name.clone(), String::new(), part.amount));
-            rows.extend(part.tensors.iter().map(|tensor| {
-                row(
-                    format!("  {}", tensor.name),
-                    by(&tensor.shape),
-                    tensor.amount,
-                )
+        for part in &self.tree.children {
+            rows.push(part.cells());
+            rows.extend(part.children.iter().map(|tensor| {
+                let mut cells = tensor.cells();
+                cells[0].insert_str(0, "  ");
+                cells
             }));
         }
-        rows.push(row("total".to_owned(), String::new(), self.total));
+        rows.push(self.tree.cells());
         let header = ["tensor", "shape", "parameters", self.dtype, "share"].map(str::to_owned);
         self.facts() + "\n" + &aligned(header, &rows)
     }
@@ -188,16 +189,6 @@ impl Summary {
     }
 }
 
-fn row(name: String, shape: String, amount: Amount) -> [String; 5] {
-    [
-        name,
-        shape,
-        grouped(amount.parameters),
-        human_bytes(amount.bytes),
-        format!("{:.1} %", 100.0 * amount.share),
-    ]
-}
-
 /// Columns under their headers: the name to the left, all else to the right.
 fn aligned(header: [String; 5], rows: &[[String; 5]]) -> String {
     let mut widths = header.each_ref().map(|cell| cell.chars().count());
@@ -216,11 +207,6 @@ fn aligned(header: [String; 5], rows: &[[String; 5]]) -> String {
         text.push('\n');
     }
     text
-}
-
-fn by(shape: &[usize]) -> String {
-    let sides: Vec<String> = shape.iter().map(|side| grouped(*side as u64)).collect();
-    sides.join(" x ")
 }
 
 #[cfg(test)]

@@ -341,6 +341,8 @@ fn draw_ui(
         theme: scene_settings.theme,
         is_computing: view.is_computing,
         can_run: view.can_run,
+        loading: view.loading,
+        failure: view.failure,
     };
     let shown_cloud = wishes.cloud.cloud.clone();
     let mut intents = Vec::new();

@@ -6,13 +6,15 @@ mod map;
 mod neurons;
 mod spread;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use egui::{ScrollArea, Ui};
 
 use super::parts::pages;
 use super::{PlotView, nothing_yet};
 use crate::config::ModelConfig;
-use crate::hook::HookPoint;
+use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{Cell, CellId};
 use crate::viewer::ui::panels::Intent;
 use map::MapPage;
@@ -29,6 +31,8 @@ pub struct ActivationsPlot {
     table: TablePage,
     spread: SpreadPage,
     norms: NormsPage,
+    /// What was chosen in the world when it was last looked at.
+    seen: Option<Cell>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +61,10 @@ impl ActivationsPlot {
             return;
         };
         let config = &model.config;
+        if self.seen != view.pinned {
+            self.seen = view.pinned;
+            self.follow(view, config);
+        }
         pages(ui, &mut self.page, &PAGES);
         // The table scrolls by itself, so that only what is seen of it is drawn.
         if self.page == Page::Table {
@@ -76,6 +84,23 @@ impl ActivationsPlot {
     }
 }
 
+impl ActivationsPlot {
+    /// Turns to what was chosen in the world.
+    fn follow(&mut self, view: &PlotView<'_>, config: &ModelConfig) {
+        let Some(Cell::Value(cell)) = view.pinned else {
+            return;
+        };
+        self.map.follow(cell, config);
+        self.spread.follow(cell.hook, config);
+        if let (Some(layer), Some(site)) = (cell.hook.layer(), cell.hook.site())
+            && matches!(site, BlockSite::MlpPre | BlockSite::MlpPost)
+        {
+            self.neurons.choose(layer, cell.index);
+            self.table.reveal(layer, cell.index);
+        }
+    }
+}
+
 /// The cell of the number `index` of a token's vector at `hook`.
 fn cell_of(config: &ModelConfig, hook: HookPoint, pos: usize, index: usize) -> Cell {
     let has_heads = hook.axes().contains(&crate::hook::Axis::Head);
@@ -90,4 +115,9 @@ fn cell_of(config: &ModelConfig, hook: HookPoint, pos: usize, index: usize) -> C
         head,
         index,
     })
+}
+
+/// The index of a number in its token's whole vector, heads one after the other.
+fn index_of(config: &ModelConfig, cell: CellId) -> usize {
+    cell.head * config.d_head + cell.index
 }

@@ -5,6 +5,8 @@ mod glance;
 mod lines;
 mod matrix;
 mod scores;
+#[cfg(test)]
+mod tests;
 
 use egui::{Button, DragValue, ScrollArea, Ui};
 

@@ -23,7 +23,7 @@ use texture::Texture;
 use window::Window;
 
 pub use axes::Labels;
-pub use scale::Scale;
+pub use scale::{Scale, strip};
 pub use texture::painted;
 
 /// What a heatmap shows.
@@ -76,7 +76,12 @@ pub struct Heatmap {
     window: Window,
     /// Where the keyboard is, `(row, column)`.
     cursor: (usize, usize),
+    /// What was marked and current when it was last drawn.
+    followed: Followed,
 }
+
+/// What the cursor follows: the marked cell, the current row and the current column.
+type Followed = (Option<(usize, usize)>, Option<usize>, Option<usize>);
 
 /// As large as a cell gets, in points.
 const MAX_CELL: f32 = 30.0;
@@ -104,6 +109,7 @@ impl Heatmap {
             ui.label(RichText::new("No numbers here").color(theme::weak_text(view.theme)));
             return HeatmapOutput::default();
         }
+        self.follow(view);
         self.cursor = (
             self.cursor.0.min(n_rows - 1),
             self.cursor.1.min(n_columns - 1),
@@ -184,6 +190,25 @@ impl Heatmap {
             hovered,
             clicked: (is_there && response.clicked()).then_some(target),
             double_clicked: (is_there && response.double_clicked()).then_some(target),
+        }
+    }
+
+    /// Takes the cursor along to what is chosen in the world, and with the playhead.
+    fn follow(&mut self, view: &HeatmapView<'_>) {
+        let now = (view.marked, view.current_row, view.current_column);
+        let before = std::mem::replace(&mut self.followed, now);
+        if now == before {
+            return;
+        }
+        let (row, column) = match view.marked.filter(|_| now.0 != before.0) {
+            Some(cell) => cell,
+            None => (
+                now.1.filter(|_| now.1 != before.1).unwrap_or(self.cursor.0),
+                now.2.filter(|_| now.2 != before.2).unwrap_or(self.cursor.1),
+            ),
+        };
+        if (row, column) != self.cursor {
+            self.reveal(row, column);
         }
     }
 
@@ -282,7 +307,7 @@ impl Heatmap {
 fn describe(view: &HeatmapView<'_>, (row, column): (usize, usize)) -> String {
     let value = match view.matrix.get(row, column) {
         Some(value) => exact(value),
-        None => "nothing".to_owned(),
+        None => "has no value".to_owned(),
     };
     format!(
         "{} · {} · {} {value}",

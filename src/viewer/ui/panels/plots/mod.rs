@@ -7,14 +7,17 @@ mod activations;
 mod attention;
 pub mod dock;
 mod embeddings;
+#[cfg(test)]
+mod fixture;
 pub mod heatmap;
 mod lens;
 mod parts;
 mod saliency;
 mod summary;
+mod token_finder;
 mod token_picker;
 
-use egui::{Rect, RichText, Ui};
+use egui::{ProgressBar, Rect, RichText, Ui};
 
 use super::Intent;
 use crate::analysis::Candidate;
@@ -140,6 +143,10 @@ pub struct PlotView<'a> {
     pub is_computing: bool,
     /// Whether there are weights to run.
     pub can_run: bool,
+    /// How far loading has come, 0 to 1.
+    pub loading: Option<f32>,
+    /// What went wrong last.
+    pub failure: Option<&'a str>,
 }
 
 impl PlotView<'_> {
@@ -204,14 +211,23 @@ impl Plots {
 /// there.
 pub(super) fn nothing_yet(ui: &mut Ui, view: &PlotView<'_>, wanting: &str) {
     let line = match view.model {
-        None => "No model is loaded yet.",
-        Some(_) if !view.can_run => "This is a shape without weights: it has no values.",
+        None if view.loading.is_some() => "The model is being read …",
+        None => "No model is loaded yet",
+        Some(_) if !view.can_run => "This is a shape without weights: it has no values",
         Some(_) if view.is_computing => "The first pass is being computed …",
-        Some(_) => "Begin a text at the left.",
+        Some(_) => "Begin a text at the left",
     };
     ui.vertical_centered(|ui| {
         ui.add_space((0.4 * ui.available_height()).clamp(8.0, 160.0));
         ui.label(RichText::new(wanting).strong());
+        if let Some(failure) = view.failure.filter(|_| view.can_run) {
+            ui.label(RichText::new(failure).color(theme::failure_text(view.theme)));
+            return;
+        }
         ui.label(RichText::new(line).color(theme::weak_text(view.theme)));
+        if let (Some(share), None) = (view.loading, view.model) {
+            let bar = ProgressBar::new(share).show_percentage();
+            ui.add(bar.desired_width(220.0).desired_height(14.0));
+        }
     });
 }

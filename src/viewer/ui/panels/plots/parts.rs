@@ -58,6 +58,14 @@ pub fn token_name(view: &PlotView<'_>, pos: usize) -> String {
     format!("{pos} “{}”", token_text(view, pos))
 }
 
+/// So many of something, such as `1 token` or `3 tokens`.
+pub fn counted(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
 /// A row of choices of which one is in front.
 pub fn pages<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, all: &[(T, &str)]) {
     ui.horizontal_wrapped(|ui| {

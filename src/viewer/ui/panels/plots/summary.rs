@@ -1,5 +1,9 @@
 //! Layers, shapes, parameters and memory: a tree of the model's tensors, each a way to its place.
 
+mod rows;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use egui::{Button, RichText, Sense, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
@@ -10,10 +14,10 @@ use super::{PlotView, nothing_yet};
 use crate::analysis::{SummaryNode, grouped, human_bytes};
 use crate::color::Theme;
 use crate::config::ModelConfig;
-use crate::hook::{BlockSite, HookPoint};
-use crate::layout::{Cell, CellId, WeightCell};
+use crate::layout::Cell;
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::theme;
+use rows::{Row, listed, open_all, open_to};
 
 /// Layers, shapes, parameters and memory.
 #[derive(Default)]
@@ -24,20 +28,8 @@ pub struct SummaryPlot {
     search: String,
     /// The parts whose tensors are listed.
     open: BTreeSet<String>,
-}
-
-/// One line of the table.
-#[derive(Clone, Debug, PartialEq)]
-struct Row {
-    name: String,
-    shape: String,
-    parameters: u64,
-    bytes: u64,
-    share: f64,
-    depth: usize,
-    /// Whether it lists what it consists of; none where it consists of nothing else.
-    is_open: Option<bool>,
-    place: Option<Cell>,
+    /// What was chosen in the world when it was last looked at.
+    seen: Option<Cell>,
 }
 
 const ROW_HEIGHT: f32 = 19.0;
@@ -75,6 +67,11 @@ impl SummaryPlot {
                 self.open.clear();
             }
         });
+        let is_news = self.seen != view.pinned;
+        self.seen = view.pinned;
+        if is_news && let (Some(names), Some(tree)) = (pinned_names(view), self.tree.last()) {
+            open_to(tree, &names, &mut self.open);
+        }
         let key = (
             self.tree.generation(),
             self.search.trim().to_lowercase(),
@@ -90,10 +87,17 @@ impl SummaryPlot {
             note(ui, view.theme, "No tensor has such a name");
             return;
         }
-        let pinned = pinned_name(view);
+        let pinned = pinned_names(view).unwrap_or_default();
+        let is_pinned = |row: &Row| pinned.contains(&row.name);
+        let shown = Table {
+            theme: view.theme,
+            rows,
+            is_pinned: &is_pinned,
+            // The innermost of what is chosen.
+            scroll_to: rows.iter().rposition(is_pinned).filter(|_| is_news),
+        };
         let mut folded = None;
-        let pinned = pinned.as_ref().map(<[String; 2]>::as_slice);
-        table(ui, view.theme, rows, pinned, &mut folded, intents);
+        shown.ui(ui, &mut folded, intents);
         if let Some(name) = folded
             && !self.open.remove(&name)
         {
@@ -127,102 +131,8 @@ fn facts(config: &ModelConfig, tree: &SummaryNode, bytes_per_number: u64) -> Str
     )
 }
 
-fn open_all(node: &SummaryNode, open: &mut BTreeSet<String>) {
-    for child in &node.children {
-        if !child.children.is_empty() {
-            open.insert(child.name.clone());
-            open_all(child, open);
-        }
-    }
-}
-
-/// The rows on show: the whole model, its parts and what of them is open; with something to look
-/// for, all that has it in its name or in the name of what it is part of.
-fn listed(tree: &SummaryNode, search: &str, open: &BTreeSet<String>) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if search.is_empty() {
-        rows.push(row(tree, 0, None));
-        push_open(&tree.children, 0, open, &mut rows);
-    } else {
-        push_found(&tree.children, 0, search, false, &mut rows);
-    }
-    rows
-}
-
-fn push_open(nodes: &[SummaryNode], depth: usize, open: &BTreeSet<String>, rows: &mut Vec<Row>) {
-    for node in nodes {
-        let is_open = open.contains(&node.name);
-        let has_more = !node.children.is_empty();
-        rows.push(row(node, depth, has_more.then_some(is_open)));
-        if is_open {
-            push_open(&node.children, depth + 1, open, rows);
-        }
-    }
-}
-
-/// Whether anything was found.
-fn push_found(
-    nodes: &[SummaryNode],
-    depth: usize,
-    search: &str,
-    is_in_found: bool,
-    rows: &mut Vec<Row>,
-) -> bool {
-    let mut has_any = false;
-    for node in nodes {
-        let is_found = node.name.to_lowercase().contains(search) || is_in_found;
-        let at = rows.len();
-        let is_below = push_found(&node.children, depth + 1, search, is_found, rows);
-        if is_found || is_below {
-            rows.insert(at, row(node, depth, None));
-            has_any = true;
-        }
-    }
-    has_any
-}
-
-fn row(node: &SummaryNode, depth: usize, is_open: Option<bool>) -> Row {
-    let sides: Vec<String> = node
-        .shape
-        .iter()
-        .map(|side| grouped(*side as u64))
-        .collect();
-    Row {
-        name: node.name.clone(),
-        shape: sides.join(" × "),
-        parameters: node.parameters,
-        bytes: node.bytes,
-        share: node.share,
-        depth,
-        is_open,
-        place: place(node),
-    }
-}
-
-/// Where it stands in the world: a tensor's first number, a part's first place of the stream.
-fn place(node: &SummaryNode) -> Option<Cell> {
-    if let Some(weight) = node.weight {
-        return Some(Cell::Weight(WeightCell {
-            weight,
-            row: 0,
-            column: 0,
-        }));
-    }
-    let hook = match node.name.strip_prefix("layer ") {
-        Some(layer) => HookPoint::block(layer.parse().ok()?, BlockSite::ResidPre),
-        None if node.name == "output" => HookPoint::FinalNormalized,
-        None => HookPoint::Embed,
-    };
-    Some(Cell::Value(CellId {
-        hook,
-        pos: 0,
-        head: 0,
-        index: 0,
-    }))
-}
-
 /// The checkpoint's name of the weight that is chosen in the world, and its own.
-fn pinned_name(view: &PlotView<'_>) -> Option<[String; 2]> {
+fn pinned_names(view: &PlotView<'_>) -> Option<[String; 2]> {
     let (Some(Cell::Weight(cell)), Some(model)) = (view.pinned, view.model) else {
         return None;
     };
@@ -230,47 +140,70 @@ fn pinned_name(view: &PlotView<'_>) -> Option<[String; 2]> {
     Some([key, cell.weight.to_string()])
 }
 
-fn table(
-    ui: &mut Ui,
+/// The rows as they are shown.
+struct Table<'a> {
     theme: Theme,
-    rows: &[Row],
-    pinned: Option<&[String]>,
-    folded: &mut Option<String>,
-    intents: &mut Vec<Intent>,
-) {
-    let weak = theme::weak_text(theme);
-    TableBuilder::new(ui)
-        .striped(true)
-        .auto_shrink([false, false])
-        .column(Column::remainder().at_least(150.0).clip(true))
-        .column(Column::auto().at_least(76.0).clip(true))
-        .column(Column::auto().at_least(82.0))
-        .column(Column::auto().at_least(70.0))
-        .column(Column::exact(96.0))
-        .header(18.0, |mut header| {
-            for title in ["tensor", "shape", "parameters", "memory", "share"] {
-                header.col(|ui| {
-                    ui.label(RichText::new(title).size(11.5).color(weak));
-                });
-            }
-        })
-        .body(|body| {
-            body.rows(ROW_HEIGHT, rows.len(), |mut table_row| {
-                let row = &rows[table_row.index()];
-                table_row.set_selected(pinned.is_some_and(|names| names.contains(&row.name)));
-                table_row.col(|ui| name_cell(ui, row, folded, intents));
-                for text in [
-                    row.shape.clone(),
-                    grouped(row.parameters),
-                    human_bytes(row.bytes),
-                ] {
-                    table_row.col(|ui| {
-                        ui.label(RichText::new(text).size(12.0));
+    rows: &'a [Row],
+    is_pinned: &'a dyn Fn(&Row) -> bool,
+    /// The row to be brought into view.
+    scroll_to: Option<usize>,
+}
+
+/// What the columns are.
+const TITLES: [&str; 5] = [
+    "tensor",
+    "shape",
+    "parameters",
+    "memory",
+    "share of parameters",
+];
+
+impl Table<'_> {
+    fn ui(&self, ui: &mut Ui, folded: &mut Option<String>, intents: &mut Vec<Intent>) {
+        let weak = theme::weak_text(self.theme);
+        let mut table = TableBuilder::new(ui)
+            .striped(true)
+            .auto_shrink([false, false])
+            .column(Column::remainder().at_least(140.0).clip(true))
+            .column(Column::exact(92.0).clip(true))
+            .column(Column::exact(84.0))
+            .column(Column::exact(76.0))
+            .column(Column::exact(116.0));
+        if let Some(row) = self.scroll_to {
+            table = table.scroll_to_row(row, Some(egui::Align::Center));
+        }
+        table
+            .header(18.0, |mut header| {
+                for (index, title) in TITLES.into_iter().enumerate() {
+                    header.col(|ui| {
+                        let title = RichText::new(title).size(11.5).color(weak);
+                        aligned(ui, (1..4).contains(&index), title);
                     });
                 }
-                table_row.col(|ui| share_cell(ui, theme, row.share));
+            })
+            .body(|body| {
+                body.rows(ROW_HEIGHT, self.rows.len(), |mut table_row| {
+                    let row = &self.rows[table_row.index()];
+                    table_row.set_selected((self.is_pinned)(row));
+                    table_row.col(|ui| name_cell(ui, row, folded, intents));
+                    let [_, shape, parameters, memory, share] = &row.cells;
+                    for text in [shape, parameters, memory] {
+                        table_row.col(|ui| aligned(ui, true, RichText::new(text).size(12.0)));
+                    }
+                    table_row.col(|ui| share_cell(ui, self.theme, row.share, share));
+                });
             });
-        });
+    }
+}
+
+/// Numbers stand at the right of their column.
+fn aligned(ui: &mut Ui, is_number: bool, text: RichText) {
+    let layout = if is_number {
+        egui::Layout::right_to_left(egui::Align::Center)
+    } else {
+        egui::Layout::left_to_right(egui::Align::Center)
+    };
+    ui.with_layout(layout, |ui| ui.add(egui::Label::new(text).truncate()));
 }
 
 fn name_cell(ui: &mut Ui, row: &Row, folded: &mut Option<String>, intents: &mut Vec<Intent>) {
@@ -301,65 +234,12 @@ fn name_cell(ui: &mut Ui, row: &Row, folded: &mut Option<String>, intents: &mut 
     }
 }
 
-fn share_cell(ui: &mut Ui, theme: Theme, share: f64) {
+fn share_cell(ui: &mut Ui, theme: Theme, share: f64, text: &str) {
     let (rect, _) = ui.allocate_exact_size(vec2(40.0, 8.0), Sense::hover());
     let painter = ui.painter();
     painter.rect_filled(rect, 2.0, theme::color(theme.neutrals().road));
     let mut filled = rect;
     filled.set_width(rect.width() * share as f32);
     painter.rect_filled(filled, 2.0, theme::accent(theme));
-    ui.label(RichText::new(format!("{:.1} %", 100.0 * share)).size(12.0));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree() -> SummaryNode {
-        SummaryNode::of_model(&ModelConfig::preset("gpt2").unwrap(), 4)
-    }
-
-    fn names(rows: &[Row]) -> Vec<&str> {
-        rows.iter().map(|row| row.name.as_str()).collect()
-    }
-
-    #[test]
-    fn closed_parts_are_a_line_each_and_open_ones_list_their_tensors() {
-        let closed = listed(&tree(), "", &BTreeSet::new());
-        let open = BTreeSet::from(["layer 1".to_owned(), "h.1.attn.c_attn.weight".to_owned()]);
-
-        let opened = listed(&tree(), "", &open);
-
-        assert_eq!(closed.len(), 1 + 12 + 2);
-        assert_eq!(opened.len(), closed.len() + 12 + 3);
-        assert_eq!(opened[4].name, "h.1.ln_1.weight");
-        assert_eq!((opened[4].depth, opened[4].is_open), (1, None));
-        assert_eq!(opened[3].is_open, Some(true));
-    }
-
-    #[test]
-    fn a_search_finds_tensors_within_closed_parts_and_all_of_a_part_that_is_named() {
-        let found = listed(&tree(), "11.mlp.c_fc.w", &BTreeSet::new());
-        assert_eq!(names(&found), ["layer 11", "h.11.mlp.c_fc.weight"]);
-
-        let part = listed(&tree(), "layer 3", &BTreeSet::new());
-        assert_eq!(part.len(), 1 + 12 + 6);
-
-        assert!(listed(&tree(), "no such", &BTreeSet::new()).is_empty());
-    }
-
-    #[test]
-    fn every_row_has_a_place_in_the_world() {
-        let tree = tree();
-        let mut open = BTreeSet::new();
-        open_all(&tree, &mut open);
-
-        let rows = listed(&tree, "", &open);
-
-        assert!(rows.len() > 12 * 18);
-        assert!(rows.iter().all(|row| row.place.is_some()));
-        let layer = HookPoint::block(2, BlockSite::ResidPre);
-        let row = rows.iter().find(|row| row.name == "layer 2").unwrap();
-        assert!(matches!(row.place, Some(Cell::Value(cell)) if cell.hook == layer));
-    }
+    ui.label(RichText::new(text).size(12.0));
 }

@@ -2,17 +2,18 @@
 
 use egui::{ComboBox, DragValue, Ui};
 
-use super::cell_of;
 use super::fill::Filling;
+use super::{cell_of, index_of};
 use crate::analysis::{MatrixRange, Measure, Ranking, layer_hooks, stream_hooks, top_neurons};
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
-use crate::layout::Cell;
+use crate::layout::{Cell, CellId};
 use crate::viewer::readout::exact;
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::panels::plots::PlotView;
 use crate::viewer::ui::panels::plots::heatmap::{Heatmap, HeatmapView, Labels, Scale};
 use crate::viewer::ui::panels::plots::parts::{Cached, note, token_text};
+use crate::viewer::ui::panels::plots::token_finder::TokenFinder;
 
 /// Which vectors are on the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,17 @@ impl Place {
             Self::Embeddings => "embeddings".to_owned(),
             Self::FinalNorm => "final norm".to_owned(),
         }
+    }
+
+    /// Where this hook point is found: the place and the row; none if it has no vectors.
+    pub fn of(hook: HookPoint, config: &ModelConfig) -> Option<(Self, usize)> {
+        let places = Self::all(config).into_iter();
+        // What leaves a layer is shown as the stream's only where it has no place of its own.
+        let mut places = places.filter(|place| *place != Self::Stream);
+        places.find_map(|place| {
+            let row = place.hooks(config).iter().position(|row| *row == hook)?;
+            Some((place, row))
+        })
     }
 
     /// Its hook points: the rows.
@@ -88,6 +100,7 @@ pub struct MapPage {
     filling: Filling,
     range: Cached<u64, MatrixRange>,
     heatmap: Heatmap,
+    finder: TokenFinder,
 }
 
 impl Default for MapPage {
@@ -100,11 +113,22 @@ impl Default for MapPage {
             filling: Filling::default(),
             range: Cached::default(),
             heatmap: Heatmap::default(),
+            finder: TokenFinder::default(),
         }
     }
 }
 
 impl MapPage {
+    /// Where one dimension is shown, shows that of this number if the map has it.
+    pub fn follow(&mut self, cell: CellId, config: &ModelConfig) {
+        if matches!(self.measure, Measure::Index(_))
+            && self.place.hooks(config).contains(&cell.hook)
+        {
+            self.index = index_of(config, cell);
+            self.measure = Measure::Index(self.index);
+        }
+    }
+
     /// Draws the page, `height` points high.
     pub fn ui(
         &mut self,
@@ -114,7 +138,11 @@ impl MapPage {
         height: f32,
         intents: &mut Vec<Intent>,
     ) {
-        self.choices(ui, config);
+        let found = self.choices(ui, view, config);
+        if let Some(pos) = found {
+            let (row, _) = self.heatmap.cursor();
+            self.heatmap.reveal(row, pos);
+        }
         self.hooks = self.place.hooks(config);
         if !self.filling.advance(view, &self.hooks, self.measure) {
             ui.ctx().request_repaint();
@@ -181,8 +209,9 @@ impl MapPage {
         }
     }
 
-    fn choices(&mut self, ui: &mut Ui, config: &ModelConfig) {
-        ui.horizontal_wrapped(|ui| {
+    /// What is shown; the token that was looked for and found.
+    fn choices(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig) -> Option<usize> {
+        let whole = ui.horizontal_wrapped(|ui| {
             ComboBox::from_id_salt("place")
                 .width(190.0)
                 .selected_text(self.place.title())
@@ -212,7 +241,9 @@ impl MapPage {
                     .labelled_by(label.id);
                 self.index = *index;
             }
+            self.finder.ui(ui, view)
         });
+        whole.inner
     }
 }
 

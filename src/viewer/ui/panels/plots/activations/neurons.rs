@@ -157,7 +157,11 @@ impl NeuronsPage {
         intents: &mut Vec<Intent>,
     ) {
         ui.strong("Tokens that activate it most");
-        let (mut layer, mut neuron) = self.chosen.unwrap_or((0, 0));
+        // Without a choice, the one that is most active now.
+        let most_active = self.neurons.last().and_then(|neurons| neurons.first());
+        let most_active = most_active.map(|most| (most.hook.layer().unwrap_or(0), most.index));
+        let shown = self.chosen.or(most_active).unwrap_or((0, 0));
+        let (mut layer, mut neuron) = shown;
         layer = layer.min(config.n_layers.saturating_sub(1));
         neuron = neuron.min(config.d_mlp.saturating_sub(1));
         ui.horizontal(|ui| {
@@ -168,7 +172,9 @@ impl NeuronsPage {
             ui.add(DragValue::new(&mut neuron).range(0..=config.d_mlp.saturating_sub(1)))
                 .labelled_by(label.id);
         });
-        self.chosen = Some((layer, neuron));
+        if (layer, neuron) != shown {
+            self.chosen = Some((layer, neuron));
+        }
         let hook = HookPoint::block(layer, self.site);
         let key = (view.version, hook, neuron, self.ranking);
         let tokens = self.tokens.get(key, |(_, hook, neuron, ranking)| {

@@ -10,7 +10,7 @@ use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::viewer::readout::{digits, exact};
 use crate::viewer::ui::panels::plots::PlotView;
-use crate::viewer::ui::panels::plots::parts::{Cached, note};
+use crate::viewer::ui::panels::plots::parts::{Cached, counted, note};
 use crate::viewer::ui::theme;
 
 /// Parts of the histogram.
@@ -50,6 +50,13 @@ impl Default for SpreadPage {
 }
 
 impl SpreadPage {
+    /// Shows the tensor of this hook point, if it has vectors.
+    pub fn follow(&mut self, hook: HookPoint, config: &ModelConfig) {
+        if let Some((place, row)) = Place::of(hook, config) {
+            (self.place, self.row) = (place, row);
+        }
+    }
+
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig) {
         let hooks = self.place.hooks(config);
@@ -92,9 +99,9 @@ impl SpreadPage {
             ui,
             view.theme,
             format!(
-                "{hook} · {} numbers of {} tokens",
+                "{hook} · {} numbers of {}",
                 statistics.n,
-                view.positions.len()
+                counted(view.positions.len(), "token")
             ),
         );
         if statistics.n_finite() == 0 {

@@ -12,7 +12,7 @@ use crate::hook::{BlockSite, HookPoint};
 use crate::viewer::readout::digits;
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::panels::plots::PlotView;
-use crate::viewer::ui::panels::plots::parts::{Cached, note};
+use crate::viewer::ui::panels::plots::parts::{Cached, counted, note};
 
 /// The neurons of a layer in a table.
 pub struct TablePage {
@@ -33,6 +33,8 @@ pub struct TablePage {
     order: Cached<(u64, u64, usize, Query), Vec<usize>>,
     /// Counts up when the statistics begin anew.
     generation: u64,
+    /// The neuron to be brought into view.
+    revealed: Option<usize>,
 }
 
 /// What the order was made of.
@@ -61,11 +63,18 @@ impl Default for TablePage {
             n_done: 0,
             order: Cached::default(),
             generation: 0,
+            revealed: None,
         }
     }
 }
 
 impl TablePage {
+    /// Turns to a layer's neuron.
+    pub fn reveal(&mut self, layer: usize, neuron: usize) {
+        self.layer = layer;
+        self.revealed = Some(neuron);
+    }
+
     /// Draws the page; a row that is chosen has its tokens listed by `neurons`.
     pub fn ui(
         &mut self,
@@ -104,10 +113,10 @@ impl TablePage {
             ui,
             view.theme,
             format!(
-                "{} of {} neurons of {hook} over {} tokens",
+                "{} of {} neurons of {hook} over {}; active: share of tokens at which it is above 0",
                 order.len(),
                 statistics.len(),
-                statistics.n_tokens()
+                counted(statistics.n_tokens(), "token")
             ),
         );
         let chosen = neurons.chosen();
@@ -116,7 +125,13 @@ impl TablePage {
         let (by, is_ascending, layer) = (self.by, self.is_ascending, self.layer);
         // The list of the chosen neuron's tokens has its room below.
         let room = (ui.available_height() - 150.0).max(120.0);
-        TableBuilder::new(ui)
+        let mut table = TableBuilder::new(ui);
+        let revealed = self.revealed.take();
+        let row = revealed.and_then(|neuron| order.iter().position(|other| *other == neuron));
+        if let Some(row) = row {
+            table = table.scroll_to_row(row, None);
+        }
+        table
             .striped(true)
             .auto_shrink([false, true])
             .max_scroll_height(room)

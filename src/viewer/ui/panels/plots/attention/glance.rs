@@ -10,7 +10,7 @@ use crate::analysis::{Matrix, MatrixRange, thumbnail, thumbnail_side};
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::viewer::ui::panels::plots::PlotView;
-use crate::viewer::ui::panels::plots::heatmap::{Scale, painted};
+use crate::viewer::ui::panels::plots::heatmap::{Scale, painted, strip};
 use crate::viewer::ui::panels::plots::parts::note;
 use crate::viewer::ui::theme;
 
@@ -68,6 +68,9 @@ impl GlancePage {
                 "Every head's attention weights, 0 to 1; rows are queries, columns keys; {how}"
             ),
         );
+        let scale = Scale::of_weights(MatrixRange::default());
+        let ends = ["0", "0.5", "1"].map(str::to_owned);
+        strip(ui, view.theme, &scale, &ends, "attention weight", 8.0);
         let room = (ui.available_width() - LEFT - 14.0) / n_heads as f32 - GAP;
         let side = room.clamp(SMALLEST, LARGEST);
         let width = LEFT + n_heads as f32 * (side + GAP);

@@ -1,8 +1,8 @@
 //! Two columns of tokens with a line from each query to what it attends to.
 
 use egui::{
-    Align2, FontId, Rect, ScrollArea, Sense, Shape, Slider, Stroke, TextEdit, Ui, WidgetInfo,
-    WidgetType, pos2, vec2,
+    Align2, FontId, Rect, ScrollArea, Sense, Shape, Slider, Stroke, Ui, WidgetInfo, WidgetType,
+    pos2, vec2,
 };
 
 use super::HeadChoice;
@@ -11,6 +11,7 @@ use crate::analysis::{AttentionArc, arcs};
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::panels::plots::PlotView;
 use crate::viewer::ui::panels::plots::parts::{Cached, note, token_name, token_text};
+use crate::viewer::ui::panels::plots::token_finder::TokenFinder;
 use crate::viewer::ui::theme;
 
 /// Height of a token's line, in points.
@@ -23,7 +24,7 @@ const MAX_LINES: usize = 3000;
 /// Two columns of tokens with lines between them.
 pub struct LinesPage {
     threshold: f32,
-    search: String,
+    finder: TokenFinder,
     /// The token whose lines alone are shown.
     only: Option<usize>,
     found: Cached<(u64, u32), Vec<AttentionArc>>,
@@ -33,7 +34,7 @@ impl Default for LinesPage {
     fn default() -> Self {
         Self {
             threshold: 0.1,
-            search: String::new(),
+            finder: TokenFinder::default(),
             only: None,
             found: Cached::default(),
         }
@@ -57,21 +58,16 @@ impl LinesPage {
             ui,
             view.theme,
             format!(
-                "Weights of {}; queries at the left, keys at the right",
+                "Attention weights of {}, 0 to 1: wide and bright lines are large; queries at the left, \
+                 keys at the right",
                 choice.title()
             ),
         );
         let mut scroll_to = None;
         ui.horizontal_wrapped(|ui| {
             ui.add(Slider::new(&mut self.threshold, 0.02..=1.0).text("weight from"));
-            let label = ui.label("find token");
-            let search = ui
-                .add(TextEdit::singleline(&mut self.search).desired_width(90.0))
-                .labelled_by(label.id);
-            if search.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
-                scroll_to = self.find(view);
-                self.only = scroll_to.or(self.only);
-            }
+            scroll_to = self.finder.ui(ui, view);
+            self.only = scroll_to.or(self.only);
             let mut is_all = self.only.is_none();
             if ui.checkbox(&mut is_all, "all tokens").changed() {
                 self.only = if is_all { None } else { view.lane() };
@@ -104,15 +100,6 @@ impl LinesPage {
                 intents.extend(cell_of(view, choice, pos, key).map(Intent::Pin));
             }
         }
-    }
-
-    /// The next token that holds what is looked for.
-    fn find(&self, view: &PlotView<'_>) -> Option<usize> {
-        let search = self.search.to_lowercase();
-        let n = view.positions.len();
-        let from = self.only.map_or(0, |pos| pos + 1);
-        let mut places = (from..n).chain(0..from.min(n));
-        places.find(|pos| token_text(view, *pos).to_lowercase().contains(&search))
     }
 }
 

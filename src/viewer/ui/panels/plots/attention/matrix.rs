@@ -10,6 +10,7 @@ use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::panels::plots::PlotView;
 use crate::viewer::ui::panels::plots::heatmap::{Heatmap, HeatmapView, Labels, Scale};
 use crate::viewer::ui::panels::plots::parts::{Cached, note, token_text};
+use crate::viewer::ui::panels::plots::token_finder::TokenFinder;
 use crate::viewer::ui::theme;
 
 /// Steps of a rollout that are done in one frame: about a millisecond.
@@ -134,6 +135,7 @@ pub fn cell_of(view: &PlotView<'_>, choice: &HeadChoice, query: usize, key: usiz
 pub struct MatrixPage {
     heatmap: Heatmap,
     is_full_range: bool,
+    finder: TokenFinder,
 }
 
 impl Default for MatrixPage {
@@ -141,6 +143,7 @@ impl Default for MatrixPage {
         Self {
             heatmap: Heatmap::default(),
             is_full_range: true,
+            finder: TokenFinder::default(),
         }
     }
 }
@@ -159,12 +162,17 @@ impl MatrixPage {
         let Some(matrix) = shown.matrix() else {
             return;
         };
+        note(
+            ui,
+            view.theme,
+            format!(
+                "Attention weights of {}: each row sums to 1, later keys are masked",
+                choice.title()
+            ),
+        );
+        let mut found = None;
         ui.horizontal(|ui| {
-            note(
-                ui,
-                view.theme,
-                format!("Attention weights of {}, probabilities", choice.title()),
-            );
+            found = self.finder.ui(ui, view);
             ui.checkbox(
                 &mut self.is_full_range,
                 RichText::new("colours to 1").size(11.5),
@@ -181,6 +189,10 @@ impl MatrixPage {
         } else {
             Scale::of(range)
         };
+        if let Some(pos) = found {
+            let (_, key) = self.heatmap.cursor();
+            self.heatmap.reveal(pos, key.min(pos));
+        }
         let label = |pos: usize| token_text(view, pos);
         let output = self.heatmap.ui(
             ui,
@@ -205,7 +217,7 @@ impl MatrixPage {
                 marked: marked(view, choice),
                 tip: &|query, key| tip(view, choice, query, key),
                 is_square: true,
-                height: (height - 30.0).clamp(180.0, 900.0),
+                height: (height - 56.0).clamp(180.0, 900.0),
                 theme: view.theme,
             },
         );

@@ -152,6 +152,7 @@ fn explained(score: HeadScore, scores: &HeadScores) -> String {
     };
     match scores.n_queries(score) {
         0 => format!("{what}; no query of this text has one yet"),
+        1 => format!("{what}; of 1 query"),
         n => format!("{what}; mean over {n} queries"),
     }
 }

@@ -1,6 +1,6 @@
 //! Which colour a number has, and the bar that says so.
 
-use egui::{Align2, FontId, Mesh, Rect, Sense, Ui, pos2, vec2};
+use egui::{Align2, FontId, Mesh, Pos2, Rect, Sense, Ui, pos2, vec2};
 
 use super::HeatmapView;
 use crate::analysis::MatrixRange;
@@ -73,42 +73,18 @@ impl Scale {
 /// Colours in the bar.
 const N_STEPS: usize = 48;
 
+/// Widest the bar gets, in points.
+const MAX_WIDTH: f32 = 260.0;
+
 /// The colours from low to high with their numbers, and what else there is to say about them.
 pub fn bar(ui: &mut Ui, view: &HeatmapView<'_>, height: f32, block: usize) {
     let scale = &view.scale;
-    let width = ui.available_width().min(260.0);
-    let (line, _) =
-        ui.allocate_exact_size(vec2(ui.available_width(), 14.0 + height), Sense::hover());
-    let bar = Rect::from_min_size(line.min, vec2(width, height));
-    let mut mesh = Mesh::default();
-    for step in 0..=N_STEPS {
-        let share = step as f32 / N_STEPS as f32;
-        let color = theme::color(scale.map.color(view.theme, share));
-        let x = bar.left() + share * bar.width();
-        mesh.colored_vertex(pos2(x, bar.top()), color);
-        mesh.colored_vertex(pos2(x, bar.bottom()), color);
-        let at = 2 * step as u32;
-        if step < N_STEPS {
-            mesh.add_triangle(at, at + 1, at + 2);
-            mesh.add_triangle(at + 1, at + 2, at + 3);
-        }
-    }
-    let painter = ui.painter().with_clip_rect(line.expand(2.0));
-    painter.add(mesh);
-    let font = FontId::proportional(10.5);
-    let weak = theme::weak_text(view.theme);
     let middle = 0.5 * (scale.low + scale.high);
-    for (at, number, align) in [
-        (bar.left_bottom(), scale.low, Align2::LEFT_TOP),
-        (bar.center_bottom(), middle, Align2::CENTER_TOP),
-        (bar.right_bottom(), scale.high, Align2::RIGHT_TOP),
-    ] {
-        let text = short(number);
-        painter.text(at + vec2(0.0, 1.0), align, text, font.clone(), weak);
-    }
-    let mut at = bar.right_top() + vec2(10.0, -2.0);
-    painter.text(at, Align2::LEFT_TOP, view.value, font.clone(), weak);
-    at.y += 11.0;
+    let ends = [scale.low, middle, scale.high].map(short);
+    let at = strip(ui, view.theme, scale, &ends, view.value, height);
+    let weak = theme::weak_text(view.theme);
+    let font = FontId::proportional(10.5);
+    let painter = ui.painter();
     if scale.n_not_finite > 0 {
         let swatch = Rect::from_min_size(at + vec2(0.0, 3.0), vec2(8.0, 8.0));
         painter.rect_filled(swatch, 0.0, theme::color(NOT_FINITE));
@@ -118,6 +94,51 @@ pub fn bar(ui: &mut Ui, view: &HeatmapView<'_>, height: f32, block: usize) {
         let text = format!("a pixel: greatest of {block}");
         painter.text(at, Align2::LEFT_TOP, text, font, weak);
     }
+}
+
+/// The colours from low to high with what stands at both ends and in the middle, and what they mean;
+/// says where there is room for another line about them.
+pub fn strip(
+    ui: &mut Ui,
+    theme: Theme,
+    scale: &Scale,
+    ends: &[String; 3],
+    value: &str,
+    height: f32,
+) -> Pos2 {
+    let width = (0.55 * ui.available_width()).min(MAX_WIDTH);
+    let (line, _) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 14.0 + height), Sense::hover());
+    let bar = Rect::from_min_size(line.min, vec2(width, height));
+    let mut mesh = Mesh::default();
+    for step in 0..=N_STEPS {
+        let share = step as f32 / N_STEPS as f32;
+        let color = theme::color(scale.map.color(theme, share));
+        let x = bar.left() + share * bar.width();
+        mesh.colored_vertex(pos2(x, bar.top()), color);
+        mesh.colored_vertex(pos2(x, bar.bottom()), color);
+        let at = 2 * step as u32;
+        if step < N_STEPS {
+            mesh.add_triangle(at, at + 1, at + 2);
+            mesh.add_triangle(at + 1, at + 2, at + 3);
+        }
+    }
+    let clip = line.expand(2.0).intersect(ui.clip_rect());
+    let painter = ui.painter().with_clip_rect(clip);
+    painter.add(mesh);
+    let font = FontId::proportional(10.5);
+    let weak = theme::weak_text(theme);
+    let places = [
+        (bar.left_bottom(), Align2::LEFT_TOP),
+        (bar.center_bottom(), Align2::CENTER_TOP),
+        (bar.right_bottom(), Align2::RIGHT_TOP),
+    ];
+    for (text, (at, align)) in ends.iter().zip(places) {
+        painter.text(at + vec2(0.0, 1.0), align, text, font.clone(), weak);
+    }
+    let at = bar.right_top() + vec2(10.0, -2.0);
+    painter.text(at, Align2::LEFT_TOP, value, font, weak);
+    at + vec2(0.0, 11.0)
 }
 
 /// A number for the bar: no digits that say nothing.

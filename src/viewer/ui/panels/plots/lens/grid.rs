@@ -7,6 +7,7 @@ use egui::{
 
 use crate::analysis::Candidate;
 use crate::color::Colormap;
+use crate::layout::Cell;
 use crate::viewer::ui::panels::plots::PlotView;
 use crate::viewer::ui::theme;
 
@@ -39,9 +40,23 @@ pub struct LensGrid {
     cursor: Option<Place>,
     /// The lane that was last scrolled to.
     shown_lane: Option<usize>,
+    /// What was chosen in the world when it was last looked at.
+    seen: Option<Cell>,
+    /// The position to be brought into view.
+    revealed: Option<usize>,
 }
 
 impl LensGrid {
+    /// Brings a position into view, and puts the keys' cursor there.
+    pub fn reveal(&mut self, pos: usize, n_layers: usize) {
+        let layer = self.cursor.map(|place| place.layer);
+        self.cursor = Some(Place {
+            layer: layer.unwrap_or(n_layers.saturating_sub(1)),
+            pos,
+        });
+        self.revealed = Some(pos);
+    }
+
     /// Draws the grid: the last layer on top, as the stream rises.
     pub fn ui(
         &mut self,
@@ -56,6 +71,10 @@ impl LensGrid {
             HEAD.y + CELL.y * n_layers as f32,
         );
         let lane = view.lane();
+        if self.seen != view.pinned {
+            self.seen = view.pinned;
+            self.cursor = chosen(view, n_layers).or(self.cursor);
+        }
         ScrollArea::both()
             .id_salt("lens grid")
             .max_height(height)
@@ -63,16 +82,15 @@ impl LensGrid {
             .show_viewport(ui, |ui, viewport| {
                 let (rect, response) = ui.allocate_exact_size(size, Sense::click());
                 // Follow the playhead where it goes.
-                if self.shown_lane != lane
-                    && let Some(lane) = lane
-                {
-                    let left = rect.min.x + HEAD.x + CELL.x * lane as f32;
+                let gone = lane.filter(|_| self.shown_lane != lane);
+                self.shown_lane = lane;
+                if let Some(pos) = self.revealed.take().or(gone) {
+                    let left = rect.min.x + HEAD.x + CELL.x * pos as f32;
                     let column = Rect::from_min_size(
                         pos2(left - HEAD.x, rect.min.y + viewport.min.y),
                         vec2(CELL.x + HEAD.x, 1.0),
                     );
                     ui.scroll_to_rect(column, None);
-                    self.shown_lane = Some(lane);
                 }
                 let grid = Grid {
                     view,
@@ -149,6 +167,25 @@ impl LensGrid {
     }
 }
 
+/// The layer and position of what is chosen in the world.
+fn chosen(view: &PlotView<'_>, n_layers: usize) -> Option<Place> {
+    let Some(Cell::Value(cell)) = view.pinned else {
+        return None;
+    };
+    let layer = cell.hook.layer().filter(|layer| *layer < n_layers)?;
+    (cell.pos < view.positions.len()).then_some(Place {
+        layer,
+        pos: cell.pos,
+    })
+}
+
+/// Where a cell is, in a grid of that many layers whose corner is at `origin`.
+pub fn cell_rect(origin: Pos2, n_layers: usize, place: Place) -> Rect {
+    let row = n_layers.saturating_sub(place.layer + 1);
+    let corner = origin + HEAD + CELL * vec2(place.pos as f32, row as f32);
+    Rect::from_min_size(corner, CELL)
+}
+
 /// The grid as it is drawn once.
 struct Grid<'a, 'b> {
     view: &'a PlotView<'b>,
@@ -159,9 +196,7 @@ struct Grid<'a, 'b> {
 
 impl Grid<'_, '_> {
     fn cell(&self, place: Place) -> Rect {
-        let row = self.n_layers - 1 - place.layer;
-        let corner = self.origin + HEAD + CELL * vec2(place.pos as f32, row as f32);
-        Rect::from_min_size(corner, CELL)
+        cell_rect(self.origin, self.n_layers, place)
     }
 
     fn place_at(&self, at: Pos2) -> Option<Place> {
@@ -230,8 +265,12 @@ impl Grid<'_, '_> {
                     .galley(at, galley, theme::ink_on(rgb));
             }
         }
-        if let Some(place) = hovered {
-            let stroke = Stroke::new(1.5, strong);
+        let marked = chosen(view, self.n_layers).map(|place| (place, theme::accent(view.theme)));
+        for (place, color) in marked
+            .into_iter()
+            .chain(hovered.map(|place| (place, strong)))
+        {
+            let stroke = Stroke::new(2.0, color);
             inner.rect_stroke(self.cell(place), 2.0, stroke, StrokeKind::Inside);
         }
         // The tokens' names stay above, the layers' at the left.

@@ -1,10 +1,15 @@
 //! What each layer would predict, and which part adds what to a prediction.
 
 mod grid;
+#[cfg(test)]
+mod tests;
 
 use egui::{Button, RichText, Ui};
 
+use super::heatmap::{Scale, strip};
+use super::token_finder::TokenFinder;
 use super::{PlotView, nothing_yet};
+use crate::analysis::MatrixRange;
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{Cell, CellId};
 use crate::viewer::ui::panels::Intent;
@@ -16,6 +21,7 @@ use grid::{LensGrid, Place};
 pub struct LensPlot {
     face: Face,
     grid: LensGrid,
+    finder: TokenFinder,
 }
 
 /// Which of the two is shown.
@@ -56,12 +62,25 @@ impl LensPlot {
         let Some(model) = view.model else { return };
         let weak = theme::weak_text(view.theme);
         ui.label(
-            RichText::new(
-                "The most probable next token if the pass ended at that layer; colour: its probability",
-            )
-            .color(weak),
+            RichText::new("The most probable next token if the pass ended at that layer")
+                .size(11.5)
+                .color(weak),
         );
-        let height = (0.55 * ui.available_height()).max(120.0);
+        let scale = Scale::of_weights(MatrixRange::default());
+        let ends = ["0 %", "50 %", "100 %"].map(str::to_owned);
+        strip(
+            ui,
+            view.theme,
+            &scale,
+            &ends,
+            "probability of that token",
+            8.0,
+        );
+        let found = ui.horizontal(|ui| self.finder.ui(ui, view)).inner;
+        if let Some(pos) = found {
+            self.grid.reveal(pos, model.config.n_layers);
+        }
+        let height = ui.available_height().max(120.0);
         let events = self.grid.ui(ui, view, model.config.n_layers, height);
         if let Some(place) = events.hovered {
             egui::Tooltip::always_open(
