@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::CliError;
-use super::options::{PictureArgs, PoolArg, RunArgs, ThemeArg};
+use super::options::{ColorByArg, PictureArgs, PoolArg, RunArgs, ThemeArg};
 use super::prompt::Prompt as Asked;
 use super::snapshot::SnapshotCamera;
 use crate::color::Theme;
@@ -14,7 +14,7 @@ use crate::engine::{
 use crate::model::SamplerSettings;
 use crate::viewer::app::{Subject, ViewerError, ViewerOptions};
 use crate::viewer::capture::PngError;
-use crate::viewer::scene::{ArcChoice, Pooling};
+use crate::viewer::scene::{ArcChoice, ColorBy, Pooling};
 use crate::viewer::viewpoint::Viewpoint;
 
 impl From<ViewerError> for CliError {
@@ -57,6 +57,19 @@ impl From<ThemeArg> for Theme {
             ThemeArg::Light => Self::Light,
         }
     }
+}
+
+/// What colours and heights stand for, if there is something to work that out from.
+pub(super) fn color_by(asked: ColorByArg, run: &RunArgs) -> Result<ColorBy, CliError> {
+    match asked {
+        ColorByArg::Value => return Ok(ColorBy::Value),
+        ColorByArg::Gradient | ColorByArg::Direct => {}
+    }
+    run.model.require_weights("--color-by")?;
+    Ok(match asked {
+        ColorByArg::Direct => ColorBy::Direct,
+        _ => ColorBy::Gradient,
+    })
 }
 
 /// How a picture's world looks.

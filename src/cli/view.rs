@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::CliError;
-use super::options::{RunArgs, ThemeArg};
+use super::options::{ColorByArg, RunArgs, ThemeArg};
 
 /// Options of `view`.
 #[derive(Clone, Debug, Args)]
@@ -14,6 +14,9 @@ pub struct ViewArgs {
     /// The colours of background and text
     #[arg(long, value_name = "THEME", default_value = "dark")]
     pub theme: ThemeArg,
+    /// What colours and heights stand for
+    #[arg(long, value_name = "WHAT", default_value = "value")]
+    pub color_by: ColorByArg,
 }
 
 /// Opens the window and returns when it is closed.
@@ -39,6 +42,7 @@ pub fn run(args: &ViewArgs) -> Result<(), CliError> {
     let asks_for_calm = std::env::var_os("LLMSCOPE_REDUCED_MOTION");
     let options = ViewerOptions {
         theme: args.theme.into(),
+        color_by: super::stage::color_by(args.color_by, &args.run)?,
         has_reduced_motion: asks_for_calm.is_some_and(|value| value == "1"),
         settings_folder: settings_file::folder(),
         ..ViewerOptions::default()

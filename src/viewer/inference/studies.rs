@@ -63,12 +63,27 @@ impl Asked {
 pub struct Studies {
     last_id: u64,
     asked: BTreeMap<Topic, Asked>,
+    /// What was answered last for each topic, and the answer; it stays while the next is worked on.
+    answered: BTreeMap<Topic, (Study, Answer)>,
 }
 
 impl Studies {
     /// What was asked last for a topic, if anything was.
     pub fn get(&self, topic: Topic) -> Option<&Asked> {
         self.asked.get(&topic)
+    }
+
+    /// The study that was answered last for a topic, and its answer: of another question perhaps, or
+    /// another text.
+    pub fn last_answer(&self, topic: Topic) -> Option<(&Study, &Answer)> {
+        let (study, answer) = self.answered.get(&topic)?;
+        Some((study, answer))
+    }
+
+    /// Whether any study is under way.
+    pub fn is_busy(&self) -> bool {
+        let mut all = self.asked.values();
+        all.any(|asked| matches!(asked.state, StudyState::Working(_)))
     }
 
     /// Notes a question for a topic, in place of the one before, and says what the engine is to be
@@ -112,7 +127,10 @@ impl Studies {
     pub fn note(&mut self, event: &TraceEvent) {
         match event {
             // The answers are of another model.
-            TraceEvent::ModelLoaded => self.asked.clear(),
+            TraceEvent::ModelLoaded => {
+                self.asked.clear();
+                self.answered.clear();
+            }
             TraceEvent::StudyProgress { id, n_done, n_all } => {
                 self.set(*id, StudyState::Working(Some((*n_done, *n_all))));
             }
@@ -123,15 +141,29 @@ impl Studies {
                     Err(message) => StudyState::Failed(message.clone()),
                 },
             ),
+            // It may be a study's, or the end of all of them; one that is answered yet is taken back.
+            TraceEvent::Failed(why) => {
+                for asked in self.asked.values_mut() {
+                    if matches!(asked.state, StudyState::Working(_)) {
+                        asked.state = StudyState::Failed(why.clone());
+                    }
+                }
+            }
             _ => {}
         }
     }
 
     fn set(&mut self, id: u64, state: StudyState) {
-        let asked = self.asked.values_mut().find(|asked| asked.study.id == id);
-        if let Some(asked) = asked {
-            asked.state = state;
+        let asked = self.asked.iter_mut();
+        let asked = asked.into_iter().find(|(_, asked)| asked.study.id == id);
+        let Some((topic, asked)) = asked else {
+            return;
+        };
+        if let StudyState::Done(answer) = &state {
+            let answered = (asked.study.clone(), answer.clone());
+            self.answered.insert(*topic, answered);
         }
+        asked.state = state;
     }
 }
 
@@ -139,7 +171,10 @@ impl Studies {
 pub(super) fn concerns(event: &TraceEvent) -> bool {
     matches!(
         event,
-        TraceEvent::ModelLoaded | TraceEvent::StudyProgress { .. } | TraceEvent::StudyDone { .. }
+        TraceEvent::ModelLoaded
+            | TraceEvent::StudyProgress { .. }
+            | TraceEvent::StudyDone { .. }
+            | TraceEvent::Failed(_)
     )
 }
 

@@ -1,0 +1,340 @@
+//! Which tokens a prediction hangs on: by token, by token and layer, by head and by neuron.
+
+mod layers;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use egui::{ComboBox, DragValue, ScrollArea, Ui};
+
+use super::head_map::HeadMap;
+use super::neuron_list::{NeuronList, NeuronShare};
+use super::parts::{Cached, note, pages};
+use super::study::{Asking, Inquiry, Known, shown};
+use super::target::TargetChooser;
+use super::{PlotView, TokenPicker, nothing_yet};
+use crate::analysis::{SaliencyMeasure, neuron_saliency};
+use crate::attribution::{Baseline, Gradients, IntegrationSettings, Target};
+use crate::config::ModelConfig;
+use crate::engine::{Answer, GradientExtent, Question};
+use crate::viewer::inference::Topic;
+use crate::viewer::readout::exact;
+use crate::viewer::ui::panels::Intent;
+
+use layers::LayersPage;
+use text::TextPage;
+
+/// Which tokens a prediction hangs on.
+#[derive(Default)]
+pub struct SaliencyPlot {
+    page: Page,
+    method: Method,
+    integration: Integration,
+    asking: Asking,
+    text: TextPage,
+    layers: LayersPage,
+    heads: HeadMap,
+    neurons: NeuronList,
+    neuron_shares: Cached<u64, Vec<NeuronShare>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Page {
+    #[default]
+    Text,
+    Layers,
+    Heads,
+    Neurons,
+}
+
+const PAGES: [(Page, &str); 4] = [
+    (Page::Text, "Tokens"),
+    (Page::Layers, "Tokens by layer"),
+    (Page::Heads, "Heads"),
+    (Page::Neurons, "Neurons"),
+];
+
+/// How a prediction is brought down to its tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Method {
+    #[default]
+    TimesInput,
+    Norm,
+    Integrated,
+}
+
+impl Method {
+    const ALL: [(Self, &'static str, &'static str); 3] = [
+        (
+            Self::TimesInput,
+            "gradient × input",
+            "The derivative times the value: what the target would lose, to first order, without it",
+        ),
+        (
+            Self::Norm,
+            "gradient norm",
+            "The derivative's length: how much the target changes at most, for a step of length 1",
+        ),
+        (
+            Self::Integrated,
+            "integrated gradients",
+            "The mean derivative on the straight way from a baseline, times the way (Sundararajan, \
+             Taly and Yan 2017)",
+        ),
+    ];
+
+    fn measure(self) -> Option<SaliencyMeasure> {
+        match self {
+            Self::TimesInput => Some(SaliencyMeasure::GradientTimesInput),
+            Self::Norm => Some(SaliencyMeasure::GradientNorm),
+            Self::Integrated => None,
+        }
+    }
+}
+
+/// How integrated gradients are to be computed.
+struct Integration {
+    n_steps: usize,
+    kind: BaselineKind,
+    token: TokenPicker,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BaselineKind {
+    Zero,
+    Mean,
+    Token,
+}
+
+impl Default for Integration {
+    fn default() -> Self {
+        Self {
+            n_steps: IntegrationSettings::default().n_steps,
+            kind: BaselineKind::Zero,
+            token: TokenPicker::default(),
+        }
+    }
+}
+
+impl Integration {
+    /// The settings; none while a token is to be chosen.
+    fn settings(&self) -> Option<IntegrationSettings> {
+        let baseline = match self.kind {
+            BaselineKind::Zero => Baseline::Zero,
+            BaselineKind::Mean => Baseline::Mean,
+            BaselineKind::Token => Baseline::Token(self.token.chosen()?),
+        };
+        Some(IntegrationSettings {
+            n_steps: self.n_steps,
+            baseline,
+        })
+    }
+
+    fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>) {
+        ui.horizontal_wrapped(|ui| {
+            let label = ui.label("steps");
+            ui.add(DragValue::new(&mut self.n_steps).range(1..=1000))
+                .labelled_by(label.id);
+            ui.label("from");
+            let title = |kind| match kind {
+                BaselineKind::Zero => "zeros",
+                BaselineKind::Mean => "the mean embedding",
+                BaselineKind::Token => "a token",
+            };
+            ComboBox::from_id_salt("baseline")
+                .selected_text(title(self.kind))
+                .show_ui(ui, |ui| {
+                    for kind in [BaselineKind::Zero, BaselineKind::Mean, BaselineKind::Token] {
+                        ui.selectable_value(&mut self.kind, kind, title(kind));
+                    }
+                });
+            if self.kind == BaselineKind::Token {
+                self.token.ui(ui, view, "", "choose a token");
+            }
+        });
+    }
+}
+
+impl SaliencyPlot {
+    /// Brings a page to the front, counted from 0.
+    pub fn turn_to(&mut self, page: usize) {
+        if let Some((page, _)) = PAGES.get(page) {
+            self.page = *page;
+        }
+    }
+
+    /// Draws the view.
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &PlotView<'_>,
+        chooser: &mut TargetChooser,
+        intents: &mut Vec<Intent>,
+    ) {
+        let (Some(model), Some((pos, wish))) = (view.model, chooser.wish(view)) else {
+            nothing_yet(ui, view, "Which tokens a prediction hangs on");
+            return;
+        };
+        let config = &model.config;
+        pages(ui, &mut self.page, &PAGES);
+        chooser.ui(ui, view);
+        self.methods(ui, view);
+        let question = match self.method {
+            Method::Integrated => match self.integration.settings() {
+                Some(settings) => Question::Integrated { wish, settings },
+                None => {
+                    note(ui, view.theme, "Choose the token that the way begins at");
+                    return;
+                }
+            },
+            _ => Question::Gradients {
+                wish,
+                extent: GradientExtent::Summary,
+            },
+        };
+        let n_passes = match &question {
+            Question::Integrated { settings, .. } => 3 * settings.n_steps,
+            _ => 3,
+        };
+        let topic = match self.method {
+            Method::Integrated => Topic::Integrated,
+            _ => Topic::Gradients,
+        };
+        let inquiry = Inquiry::new(view, topic, question, pos);
+        let known = self
+            .asking
+            .ui(ui, view, config, &inquiry, n_passes, intents);
+        ui.separator();
+        ScrollArea::vertical()
+            .id_salt("saliency")
+            .auto_shrink([false, false])
+            .show(ui, |ui| match known {
+                Some(known) => shown(ui, known.is_current, |ui| {
+                    self.answer(ui, view, config, known, intents);
+                }),
+                None => note(ui, view.theme, "Nothing is computed yet"),
+            });
+    }
+
+    fn methods(&mut self, ui: &mut Ui, view: &PlotView<'_>) {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 3.0;
+            for (method, title, hint) in Method::ALL {
+                ui.selectable_value(&mut self.method, method, title)
+                    .on_hover_text(hint);
+            }
+        });
+        if self.method == Method::Integrated {
+            self.integration.ui(ui, view);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        ui: &mut Ui,
+        view: &PlotView<'_>,
+        config: &ModelConfig,
+        known: Known<'_>,
+        intents: &mut Vec<Intent>,
+    ) {
+        let version = known.study.id;
+        match (known.answer, self.method.measure()) {
+            (Answer::Integrated(answer), None) if self.page == Page::Text => {
+                let target = view.target_title(&answer.target);
+                let sum = answer.value - answer.baseline_value;
+                note(
+                    ui,
+                    view.theme,
+                    format!(
+                        "What each embedding adds to the {target}, on the way from the baseline"
+                    ),
+                );
+                self.text.ui(
+                    ui,
+                    view,
+                    config,
+                    &answer.by_pos,
+                    "integrated gradient, logits",
+                    intents,
+                );
+                ui.add_space(4.0);
+                ui.label(format!(
+                    "{} for the text − {} for the baseline = {}; the tokens' sum misses it by {}",
+                    exact(answer.value),
+                    exact(answer.baseline_value),
+                    exact(sum),
+                    exact(answer.completeness_error()),
+                ))
+                .on_hover_text("Completeness: with ever more steps the difference goes to zero");
+            }
+            (Answer::Integrated(_), None) => note(
+                ui,
+                view.theme,
+                "Integrated gradients are of the embeddings alone; choose gradient × input or \
+                 gradient norm for layers, heads and neurons",
+            ),
+            (Answer::Gradients(answer), Some(measure)) => {
+                self.gradients(ui, view, config, answer, measure, version, intents);
+            }
+            _ => note(ui, view.theme, "Nothing is computed yet"),
+        }
+    }
+
+    fn gradients(
+        &mut self,
+        ui: &mut Ui,
+        view: &PlotView<'_>,
+        config: &ModelConfig,
+        answer: &Gradients,
+        measure: SaliencyMeasure,
+        version: u64,
+        intents: &mut Vec<Intent>,
+    ) {
+        let target = view.target_title(&answer.target);
+        let value = exact(answer.value);
+        match self.page {
+            Page::Text => {
+                let what = format!("{} of each embedding; {target}: {value}", measure.title());
+                note(ui, view.theme, what);
+                let unit = format!("{}, {}", measure.title().to_lowercase(), measure.unit());
+                let by_pos = self.text.by_pos(version, answer, measure);
+                self.text.ui(ui, view, config, &by_pos, &unit, intents);
+            }
+            Page::Layers => {
+                let what = format!("{} of the stream; {target}: {value}", measure.title());
+                note(ui, view.theme, what);
+                self.layers
+                    .ui(ui, view, config, answer, measure, version, intents);
+            }
+            Page::Heads => {
+                note(ui, view.theme, lost("head", &target, &value));
+                self.heads.ui(
+                    ui,
+                    view,
+                    version,
+                    "gradient × z, logits",
+                    || crate::analysis::head_saliency(answer, config),
+                    answer.target.pos,
+                    intents,
+                );
+            }
+            Page::Neurons => {
+                note(ui, view.theme, lost("neuron", &target, &value));
+                let shares = self.neuron_shares.get(version, |_| {
+                    let layers = (0..config.n_layers).map(|layer| neuron_saliency(answer, layer));
+                    NeuronShare::greatest(layers)
+                });
+                let Target { pos, .. } = answer.target;
+                self.neurons
+                    .ui(ui, view, shares, "gradient × post, logits", pos, intents);
+            }
+        }
+    }
+}
+
+fn lost(what: &str, target: &str, value: &str) -> String {
+    format!(
+        "What the target would lose, to first order, without the {what}: derivative times value, \
+         summed over the text; {target}: {value}"
+    )
+}
