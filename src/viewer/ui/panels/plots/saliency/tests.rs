@@ -1,7 +1,7 @@
 //! The view driven as people do, against gradients computed anew.
 
 use egui::Key;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::*;
 use crate::engine::Study;
