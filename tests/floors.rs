@@ -32,7 +32,10 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
                 "tracing",
             ],
         ),
-        ("analysis", &[]),
+        (
+            "analysis",
+            &["bhtsne", "faer", "rand_chacha", "rayon", "thiserror"],
+        ),
         ("layout", &["glam"]),
         ("color", &["colorous"]),
     ],
@@ -79,13 +82,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
 ];
 
 /// Dependencies that no room names: they give the program the features that its tests turn on.
-const UNNAMED: &[&str] = &[
-    "bitflags",
-    "fixedbitset",
-    "getrandom",
-    "rand_chacha",
-    "rand_for_tests",
-];
+const UNNAMED: &[&str] = &["bitflags", "fixedbitset", "getrandom", "rand_for_tests"];
 
 /// Folders that may name less than their room: no crate whose name begins so.
 ///

@@ -7,6 +7,7 @@ mod heads;
 mod matrix;
 mod neurons;
 mod prediction;
+pub mod projection;
 mod saliency;
 mod statistics;
 mod summary;

@@ -5,6 +5,7 @@
 //! no request waits. Dropping the [`EngineHandle`] ends the thread.
 
 mod lens;
+mod projector;
 mod study;
 mod worker;
 
@@ -24,6 +25,8 @@ use crate::model::{
     LoadProgress, LoadSettings, Model, ModelError, ModelSource, SamplerSettings, Weights,
 };
 use crate::trace::{Activation, Pass, Vocab};
+
+pub use projector::{METRICS, Projector, ProjectorError, ProjectorUpdate, VectorSource};
 
 /// Updates the worker may be ahead of its reader.
 const UPDATE_ROOM: usize = 64;

@@ -261,6 +261,9 @@ fn draw_ui(
         for candidate in candidates {
             state.fonts.note(&model.vocab.label(candidate.token));
         }
+        for token in state.panels.plots.embeddings.named_tokens() {
+            state.fonts.note(&model.vocab.label(token));
+        }
     }
     for read_out in [state.hovered.get(), state.pinned.get()]
         .into_iter()
