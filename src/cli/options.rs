@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::error::CliError;
 use super::prompt::PromptArgs;
+use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::layout::Kind;
 use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings};
@@ -231,6 +232,15 @@ impl ModelArgs {
             ))),
         }
     }
+}
+
+/// Refuses parts that a model of this shape does not have.
+pub(super) fn check_ablations(parts: &[Ablation], config: &ModelConfig) -> Result<(), CliError> {
+    for part in parts {
+        let checked = part.check(config);
+        checked.map_err(|error| CliError::Usage(format!("--ablate {part}: {error}")))?;
+    }
+    Ok(())
 }
 
 impl RunArgs {

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::error::CliError;
 use super::options::{ColorByArg, PictureArgs, RunArgs};
+use crate::ablation::Ablation;
 use crate::hook::HookPoint;
 
 /// Options of `snapshot`.
@@ -32,6 +33,10 @@ pub struct SnapshotArgs {
     /// The position in the text whose values are shown, from 0; the last without it
     #[arg(long, value_name = "N")]
     pub step: Option<usize>,
+    /// Parts set to zero at every position, such as
+    /// `blocks.1.attn.hook_z:3,blocks.1.mlp.hook_post:33`
+    #[arg(long, value_name = "HOOK:INDEX,...", value_delimiter = ',')]
+    pub ablate: Vec<Ablation>,
     /// What colours and heights stand for
     #[arg(long, value_name = "WHAT", default_value = "value")]
     pub color_by: ColorByArg,
@@ -160,9 +165,12 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
         ..stage::picture_options(&args.picture, &config)?
     };
     let (subject, updates) = if args.run.model.arch.is_some() {
-        (stage::live_subject(&args.run)?, Vec::new())
+        (
+            stage::live_subject_without(&args.run, &args.ablate)?,
+            Vec::new(),
+        )
     } else {
-        let (engine, prompt) = stage::start_engine(&args.run)?;
+        let (engine, prompt) = stage::start_engine_without(&args.run, &args.ablate)?;
         let updates = run_to_step(&engine, args.step)?;
         (Subject::Model { engine, prompt }, updates)
     };

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::options::{ColorByArg, RunArgs, ThemeArg};
+use crate::ablation::Ablation;
 
 /// Options of `view`.
 #[derive(Clone, Debug, Args)]
@@ -14,6 +15,10 @@ pub struct ViewArgs {
     /// The colours of background and text
     #[arg(long, value_name = "THEME", default_value = "dark")]
     pub theme: ThemeArg,
+    /// Parts set to zero at every position, such as
+    /// `blocks.1.attn.hook_z:3,blocks.1.mlp.hook_post:33`
+    #[arg(long, value_name = "HOOK:INDEX,...", value_delimiter = ',')]
+    pub ablate: Vec<Ablation>,
     /// What colours and heights stand for
     #[arg(long, value_name = "WHAT", default_value = "value")]
     pub color_by: ColorByArg,
@@ -47,6 +52,9 @@ pub fn run(args: &ViewArgs) -> Result<(), CliError> {
         settings_folder: settings_file::folder(),
         ..ViewerOptions::default()
     };
-    run_window(super::stage::live_subject(&args.run)?, &options)?;
+    run_window(
+        super::stage::live_subject_without(&args.run, &args.ablate)?,
+        &options,
+    )?;
     Ok(())
 }

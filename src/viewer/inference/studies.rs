@@ -114,6 +114,14 @@ impl Studies {
         wishes
     }
 
+    /// Forgets that a topic's question failed, so that it can be asked again.
+    pub fn forget_failure(&mut self, topic: Topic) {
+        let is_failed = |asked: &Asked| matches!(asked.state, StudyState::Failed(_));
+        if self.get(topic).is_some_and(is_failed) {
+            self.asked.remove(&topic);
+        }
+    }
+
     /// Forgets a topic's question, and says what the engine is to be told.
     pub fn cancel(&mut self, topic: Topic) -> Vec<EngineWish> {
         let cancelled = self.asked.remove(&topic);
@@ -180,8 +188,10 @@ pub(super) fn concerns(event: &TraceEvent) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::attribution::TargetWish;
+    use crate::attribution::{AblationEffect, Target, TargetWish};
 
     const QUESTION: Question = Question::Direct {
         wish: TargetWish {
@@ -216,6 +226,41 @@ mod tests {
         let asked = studies.get(Topic::Direct).unwrap();
         assert!(asked.is_of(&[1, 2, 3], &[]) && !asked.is_of(&[1, 2], &[]));
         assert!(studies.get(Topic::Gradients).is_none());
+    }
+
+    #[test]
+    fn the_last_answer_stays_while_the_next_is_worked_on_and_a_failure_can_be_asked_again() {
+        let mut studies = Studies::default();
+        studies.ask(Topic::Ablation, &[1], &[], QUESTION);
+        let effect = AblationEffect {
+            parts: Vec::new(),
+            target: Target {
+                pos: 0,
+                token: 0,
+                minus: None,
+            },
+            value_before: 1.0,
+            value_after: 0.0,
+            logits_before: vec![1.0],
+            logits_after: vec![0.0],
+            kl: vec![0.0],
+        };
+        studies.note(&TraceEvent::StudyDone {
+            id: 1,
+            answer: Ok(Answer::Ablation(Arc::new(effect))),
+        });
+        studies.ask(Topic::Ablation, &[1, 2], &[], QUESTION);
+        assert!(studies.is_busy());
+        let (study, _) = studies.last_answer(Topic::Ablation).unwrap();
+        assert_eq!(study.tokens, [1]);
+
+        studies.note(&TraceEvent::Failed("no memory".to_owned()));
+        assert!(!studies.is_busy());
+        let again = studies.ask(Topic::Ablation, &[1, 2], &[], QUESTION);
+        assert!(again.is_empty(), "not by itself");
+        studies.forget_failure(Topic::Ablation);
+        let again = studies.ask(Topic::Ablation, &[1, 2], &[], QUESTION);
+        assert_eq!(again.len(), 1);
     }
 
     #[test]

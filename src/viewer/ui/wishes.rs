@@ -89,8 +89,7 @@ pub(super) fn fulfil(
             wishes.engine.write(EngineWish::SetAblations(parts));
         }
         Intent::Study(topic, study) => {
-            // What has failed is asked again.
-            wishes.engine.write_batch(wishes.studies.cancel(topic));
+            wishes.studies.forget_failure(topic);
             let asked = wishes
                 .studies
                 .ask(topic, &study.tokens, &study.ablations, study.question);

@@ -262,7 +262,7 @@ impl Stage {
         for intent in intents {
             match intent {
                 Intent::Study(topic, study) => {
-                    drop(self.studies.cancel(topic));
+                    self.studies.forget_failure(topic);
                     let (tokens, ablations) = (&study.tokens, &study.ablations);
                     let wishes = self.studies.ask(topic, tokens, ablations, study.question);
                     asked.extend(wishes.into_iter().filter_map(|wish| match wish {

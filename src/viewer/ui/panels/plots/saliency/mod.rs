@@ -1,20 +1,21 @@
 //! Which tokens a prediction hangs on: by token, by token and layer, by head and by neuron.
 
 mod layers;
+mod method;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use egui::{ComboBox, DragValue, ScrollArea, Ui};
+use egui::{ScrollArea, Ui};
 
 use super::head_map::HeadMap;
 use super::neuron_list::{NeuronList, NeuronShare};
 use super::parts::{Cached, note, pages};
 use super::study::{Asking, Inquiry, Known, shown};
 use super::target::TargetChooser;
-use super::{PlotView, TokenPicker, nothing_yet};
+use super::{PlotView, nothing_yet};
 use crate::analysis::{SaliencyMeasure, neuron_saliency};
-use crate::attribution::{Baseline, Gradients, IntegrationSettings, Target};
+use crate::attribution::{Gradients, Target};
 use crate::config::ModelConfig;
 use crate::engine::{Answer, GradientExtent, Question};
 use crate::viewer::inference::Topic;
@@ -22,6 +23,7 @@ use crate::viewer::readout::exact;
 use crate::viewer::ui::panels::Intent;
 
 use layers::LayersPage;
+use method::{Integration, Method};
 use text::TextPage;
 
 /// Which tokens a prediction hangs on.
@@ -53,107 +55,6 @@ const PAGES: [(Page, &str); 4] = [
     (Page::Heads, "Heads"),
     (Page::Neurons, "Neurons"),
 ];
-
-/// How a prediction is brought down to its tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Method {
-    #[default]
-    TimesInput,
-    Norm,
-    Integrated,
-}
-
-impl Method {
-    const ALL: [(Self, &'static str, &'static str); 3] = [
-        (
-            Self::TimesInput,
-            "gradient × input",
-            "The derivative times the value: what the target would lose, to first order, without it",
-        ),
-        (
-            Self::Norm,
-            "gradient norm",
-            "The derivative's length: how much the target changes at most, for a step of length 1",
-        ),
-        (
-            Self::Integrated,
-            "integrated gradients",
-            "The mean derivative on the straight way from a baseline, times the way (Sundararajan, \
-             Taly and Yan 2017)",
-        ),
-    ];
-
-    fn measure(self) -> Option<SaliencyMeasure> {
-        match self {
-            Self::TimesInput => Some(SaliencyMeasure::GradientTimesInput),
-            Self::Norm => Some(SaliencyMeasure::GradientNorm),
-            Self::Integrated => None,
-        }
-    }
-}
-
-/// How integrated gradients are to be computed.
-struct Integration {
-    n_steps: usize,
-    kind: BaselineKind,
-    token: TokenPicker,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BaselineKind {
-    Zero,
-    Mean,
-    Token,
-}
-
-impl Default for Integration {
-    fn default() -> Self {
-        Self {
-            n_steps: IntegrationSettings::default().n_steps,
-            kind: BaselineKind::Zero,
-            token: TokenPicker::default(),
-        }
-    }
-}
-
-impl Integration {
-    /// The settings; none while a token is to be chosen.
-    fn settings(&self) -> Option<IntegrationSettings> {
-        let baseline = match self.kind {
-            BaselineKind::Zero => Baseline::Zero,
-            BaselineKind::Mean => Baseline::Mean,
-            BaselineKind::Token => Baseline::Token(self.token.chosen()?),
-        };
-        Some(IntegrationSettings {
-            n_steps: self.n_steps,
-            baseline,
-        })
-    }
-
-    fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>) {
-        ui.horizontal_wrapped(|ui| {
-            let label = ui.label("steps");
-            ui.add(DragValue::new(&mut self.n_steps).range(1..=1000))
-                .labelled_by(label.id);
-            ui.label("from");
-            let title = |kind| match kind {
-                BaselineKind::Zero => "zeros",
-                BaselineKind::Mean => "the mean embedding",
-                BaselineKind::Token => "a token",
-            };
-            ComboBox::from_id_salt("baseline")
-                .selected_text(title(self.kind))
-                .show_ui(ui, |ui| {
-                    for kind in [BaselineKind::Zero, BaselineKind::Mean, BaselineKind::Token] {
-                        ui.selectable_value(&mut self.kind, kind, title(kind));
-                    }
-                });
-            if self.kind == BaselineKind::Token {
-                self.token.ui(ui, view, "", "choose a token");
-            }
-        });
-    }
-}
 
 impl SaliencyPlot {
     /// Brings a page to the front, counted from 0.
