@@ -41,6 +41,11 @@ bench: $(SETUP) ## Measure speed
 shots: $(SETUP) ## Render the standard views to target/shots
 	$(CARGO) run --release --example shots -- $(ARGS)
 
+.PHONY: gallery
+gallery: $(SETUP) ## Make the pictures of GALLERY.md anew, by the commands beneath them
+	$(CARGO) build --release
+	NODEVICE_SELECT=1 .ci/gallery target/release/llmscope
+
 .PHONY: check
 check: fmt floors deny clippy doc no-viewer ## Run every check but the tests
 

@@ -49,6 +49,10 @@
 //! tensors into entities and keeps every value on show in one buffer, `material` brings what changed
 //! to the GPU and draws it. Camera, panels and capture stand beside the end of that line.
 //!
+//! #### Figures ([`figure`])
+//!
+//! The same plot data on paper: pure functions to a vector drawing, and from there to pixels.
+//!
 //! #### The program ([`cli`])
 //!
 //! One file per command, and the only place that prints.
@@ -60,6 +64,7 @@ pub mod cli;
 pub mod color;
 pub mod config;
 pub mod engine;
+pub mod figure;
 pub mod hook;
 pub mod layout;
 pub mod model;

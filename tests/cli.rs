@@ -27,11 +27,12 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_llmscope");
 /// Absolute, f32.
 const TOLERANCE: f32 = 1e-4;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "view",
     "summary",
     "generate",
     "trace",
+    "plot",
     "snapshot",
     "record",
     "completions",
@@ -713,6 +714,91 @@ fn trace_saves_only_the_hooks_asked_for_over_prompt_and_continuation() {
     assert_eq!(about["prompt_tokens"], json!([1, 2, 3]));
     assert_eq!(about["model"], "demo");
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_trace_without_a_part_is_pytorchs() {
+    for family in FAMILIES {
+        let reference = read_f32_tensors(&fixture(family).join("reference.safetensors"));
+        let tokens = read_ids(&fixture(family).join("reference.json"), "tokens");
+        let tokens: Vec<String> = tokens.iter().map(u32::to_string).collect();
+        for part in [
+            "blocks.1.attn.hook_z:1",
+            "blocks.1.attn.hook_z:3",
+            "blocks.1.mlp.hook_post:5",
+            "blocks.1.mlp.hook_post:33",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("trace.safetensors");
+            stdout([
+                OsStr::new("trace"),
+                "--model".as_ref(),
+                fixture(family).as_os_str(),
+                "--tokens".as_ref(),
+                tokens.join(",").as_ref(),
+                "--hooks=logits".as_ref(),
+                "--ablate".as_ref(),
+                part.as_ref(),
+                "-o".as_ref(),
+                path.as_os_str(),
+            ]);
+
+            let (shape, logits) = read_f32_tensors(&path).remove("logits").unwrap();
+            let (_, expected) = &reference[&format!("ablate.{}", part.replace(':', "."))];
+            let last = &logits[(shape[0] - 1) * shape[1]..];
+            for (got, expected) in last.iter().zip(expected) {
+                assert!(
+                    (got - expected).abs() <= TOLERANCE,
+                    "{part}: {got} {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn generate_tells_what_setting_parts_to_zero_does() {
+    let model = fixture("gpt2").into_os_string().into_string().unwrap();
+    let reference = read_f32_tensors(&fixture("gpt2").join("reference.safetensors"));
+    let tokens = read_ids(&fixture("gpt2").join("reference.json"), "tokens");
+    let tokens: Vec<String> = tokens.iter().map(u32::to_string).collect();
+    let (part, text) = ("blocks.1.attn.hook_z:3", tokens.join(","));
+    let args = [
+        "generate", "--model", &model, "--tokens", &text, "--ablate", part,
+    ];
+
+    let told = run(args.iter().copied().chain(["--max-new-tokens=3"]));
+    let json = stdout(args.iter().copied().chain(["--max-new-tokens=3", "--json"]));
+
+    let stderr = String::from_utf8_lossy(&told.stderr);
+    assert!(
+        stderr.starts_with("without blocks.1.attn.hook_z:3: the logit of"),
+        "{stderr}"
+    );
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let effect = &json["ablation"];
+    assert_eq!(
+        (&effect["target"], &effect["parts"][0]),
+        (&json!(20), &json!(part))
+    );
+    let after = reference[&format!("ablate.{}", part.replace(':', "."))].1[20];
+    assert!((effect["logit_after"].as_f64().unwrap() as f32 - after).abs() < TOLERANCE);
+    assert!(effect["kl"].as_f64().unwrap() > 0.0);
+    let new = &json["new_tokens"];
+    let first = (0..).zip(&reference[&format!("ablate.{}", part.replace(':', "."))].1);
+    let best = first.max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+    assert_eq!(new[0], json!(best));
+    for (part, words) in [
+        ("blocks.1.attn.hook_z:9", ["head 9", "0 to 3"]),
+        ("blocks.7.attn.hook_z:1", ["blocks.7", "0 to 2"]),
+        ("nonsense", ["nonsense", "such as"]),
+        ("logits:1", ["logits", "zero"]),
+    ] {
+        for command in [&["generate"][..], &["trace", "-o", "/tmp/no-such-trace"]] {
+            let more = ["--model", &model, "--tokens", "1,2", "--ablate", part];
+            assert_refused(command.iter().copied().chain(more), 2, &words);
+        }
+    }
 }
 
 #[test]

@@ -39,7 +39,13 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         ("layout", &["glam"]),
         ("color", &["colorous"]),
     ],
-    &[("engine", &["crossbeam_channel", "thiserror", "tracing"])],
+    &[
+        ("engine", &["crossbeam_channel", "thiserror", "tracing"]),
+        (
+            "figure",
+            &["epaint_default_fonts", "png", "resvg", "thiserror"],
+        ),
+    ],
     &[(
         "viewer",
         &[

@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::attribution::TargetError;
 use crate::model::ModelError;
 use crate::trace::SaveError;
 
@@ -65,7 +66,10 @@ impl CliError {
 fn model_exit_code(error: &ModelError) -> u8 {
     match error {
         _ if error.is_unusable_model() => 4,
-        ModelError::UnknownToken { .. }
+        ModelError::Target(TargetError::NotFinite { .. }) => 4,
+        ModelError::Target(_)
+        | ModelError::Ablation(_)
+        | ModelError::UnknownToken { .. }
         | ModelError::EmptyPrompt
         | ModelError::ContextFull { .. }
         | ModelError::BadSampler(_)

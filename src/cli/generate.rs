@@ -6,8 +6,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::error::CliError;
-use super::options::{RunArgs, SamplerArgs};
+use super::options::{self, RunArgs, SamplerArgs};
 use super::{load, say};
+use crate::ablation::Ablation;
+use crate::attribution::TargetWish;
 use crate::model::{Model, Sampler, TextStream};
 
 /// Options of `generate`.
@@ -22,6 +24,11 @@ pub struct GenerateArgs {
     /// The most tokens to add
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub max_new_tokens: usize,
+    /// Parts set to zero at every position, such as
+    /// `blocks.1.attn.hook_z:3,blocks.1.mlp.hook_post:33`; what that does to the first new token is
+    /// told
+    #[arg(long, value_name = "HOOK:INDEX,...", value_delimiter = ',')]
+    pub ablate: Vec<Ablation>,
     /// Print one JSON object at the end in place of the text
     #[arg(long)]
     pub json: bool,
@@ -50,6 +57,24 @@ struct Generated<'a> {
     stopped_by: Stop,
     seed: u64,
     settings: Settings<'a>,
+    /// What setting parts to zero does to the first new token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ablation: Option<Effect>,
+}
+
+/// What setting parts to zero does to what comes after the prompt.
+#[derive(Clone, Debug, Serialize)]
+struct Effect {
+    parts: Vec<String>,
+    /// The most probable token of the model as it is.
+    target: u32,
+    target_text: Option<String>,
+    /// Its logit in the model as it is; null where that is no number.
+    logit_before: f32,
+    /// Its logit without the parts; null where that is no number.
+    logit_after: f32,
+    /// Kullback-Leibler divergence from the prediction as it is, in nats.
+    kl: f32,
 }
 
 #[derive(Serialize)]
@@ -63,24 +88,71 @@ struct Settings<'a> {
 
 pub(super) fn run(args: &GenerateArgs) -> Result<(), CliError> {
     args.run.model.require_weights("generate")?;
+    if !args.ablate.is_empty() {
+        options::check_ablations(&args.ablate, &args.run.model.config()?)?;
+    }
     let sampler = Sampler::new(&args.sampler.settings(args.run.seed))?;
     let prompt = args.run.prompt.read()?;
     let model = load::load(&args.run)?;
     let prompt_tokens = prompt.tokens(&model)?;
+    let effect = Effect::of(&model, &prompt_tokens, &args.ablate)?;
+    if let Some(effect) = &effect {
+        effect.tell();
+    }
     let mut printer = Printer::new(&model, args.json);
     let (new_tokens, stopped_by) = continue_text(
         &model,
         &prompt_tokens,
+        &args.ablate,
         sampler,
         args.max_new_tokens,
         &mut printer,
     )?;
     printer.finish()?;
     if args.json {
-        print_json(args, &model, &prompt_tokens, &new_tokens, stopped_by)?;
+        print_json(
+            args,
+            &model,
+            &prompt_tokens,
+            &new_tokens,
+            stopped_by,
+            effect,
+        )?;
     }
     stopped_by.tell(&model);
     Ok(())
+}
+
+impl Effect {
+    /// None where nothing is set to zero.
+    fn of(model: &Model, tokens: &[u32], parts: &[Ablation]) -> Result<Option<Self>, CliError> {
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let effect = model.ablation_effect(tokens, parts, TargetWish::default())?;
+        Ok(Some(Self {
+            parts: parts.iter().map(Ablation::to_string).collect(),
+            target: effect.target.token,
+            target_text: decode(model, &[effect.target.token])?,
+            logit_before: effect.value_before,
+            logit_after: effect.value_after,
+            kl: effect.kl.last().copied().unwrap_or(f32::NAN),
+        }))
+    }
+
+    fn tell(&self) {
+        let token = match &self.target_text {
+            Some(text) => format!("{text:?} (#{})", self.target),
+            None => format!("#{}", self.target),
+        };
+        say(&format!(
+            "without {}: the logit of {token} goes from {:.3} to {:.3}, KL divergence {:.4} nats",
+            self.parts.join(", "),
+            self.logit_before,
+            self.logit_after,
+            self.kl
+        ));
+    }
 }
 
 impl Stop {
@@ -100,12 +172,13 @@ impl Stop {
 fn continue_text(
     model: &Model,
     prompt_tokens: &[u32],
+    ablate: &[Ablation],
     mut sampler: Sampler,
     max_new_tokens: usize,
     printer: &mut Printer<'_>,
 ) -> Result<(Vec<u32>, Stop), CliError> {
     let config = model.config();
-    let mut session = model.session();
+    let mut session = model.session_without(ablate)?;
     let mut new_tokens = Vec::new();
     let mut logits = model.run_recorded(&mut session, prompt_tokens, &mut ())?;
     loop {
@@ -205,6 +278,7 @@ fn print_json(
     prompt_tokens: &[u32],
     new_tokens: &[u32],
     stopped_by: Stop,
+    ablation: Option<Effect>,
 ) -> Result<(), CliError> {
     let generated = Generated {
         model: model.name(),
@@ -220,6 +294,7 @@ fn print_json(
             top_p: args.sampler.top_p,
             dtype: args.run.model.dtype.name(),
         },
+        ablation,
     };
     super::print_json(&generated)
 }

@@ -5,9 +5,11 @@
 mod completions;
 mod error;
 mod generate;
+mod globs;
 mod load;
 mod man;
 mod options;
+mod plot;
 mod prompt;
 mod record;
 mod snapshot;
@@ -31,6 +33,7 @@ pub use generate::GenerateArgs;
 pub use options::{
     DeviceArg, DtypeArg, ModelArgs, PictureArgs, RunArgs, SamplerArgs, Size, ThemeArg,
 };
+pub use plot::{PlotArgs, PlotKind};
 pub use prompt::{Prompt, PromptArgs};
 pub use record::{RecordArgs, RecordCamera};
 pub use snapshot::{SnapshotArgs, SnapshotCamera, Switch};
@@ -74,6 +77,8 @@ enum Command {
     Generate(GenerateArgs),
     /// Save every value of a pass, under its hook point's name, as safetensors
     Trace(TraceArgs),
+    /// Draw one view of a model, or write its numbers: PNG, SVG, JSON or CSV
+    Plot(PlotArgs),
     /// Render one frame of the 3D world as a PNG; needs no display
     Snapshot(SnapshotArgs),
     /// Render a flight through the 3D world; needs no display
@@ -96,6 +101,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Summary(args) => summary::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Completions(args) => completions::run(&args),

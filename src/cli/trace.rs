@@ -11,8 +11,10 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::generate::Stop;
+use super::globs::glob_matches;
 use super::load;
-use super::options::{RunArgs, SamplerArgs};
+use super::options::{self, RunArgs, SamplerArgs};
+use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::model::{Model, ModelError, Sampler, Session};
@@ -31,6 +33,10 @@ pub struct TraceArgs {
     /// `hook_embed,blocks.*.attn.hook_pattern`
     #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
     pub hooks: Option<Vec<String>>,
+    /// Parts set to zero at every position: heads, neurons, dimensions or all of a hook point, such as
+    /// `blocks.1.attn.hook_z:3,blocks.1.mlp.hook_post:33`
+    #[arg(long, value_name = "HOOK:INDEX,...", value_delimiter = ',')]
+    pub ablate: Vec<Ablation>,
     /// How many tokens to add to the prompt, and to trace
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub max_new_tokens: usize,
@@ -50,6 +56,9 @@ struct About<'a> {
     model: &'a str,
     prompt_tokens: &'a [u32],
     seed: u64,
+    /// What was set to zero.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ablate: Vec<String>,
 }
 
 impl About<'_> {
@@ -63,17 +72,20 @@ pub(super) fn run(args: &TraceArgs) -> Result<(), CliError> {
     // What can be refused is refused before anything is computed.
     let sampler = Sampler::new(&args.sampler.settings(args.run.seed))?;
     check_output(&args.output, args.force)?;
-    let hooks = wanted_hooks(&args.run.model.config()?, args.hooks.as_deref())?;
+    let config = args.run.model.config()?;
+    let hooks = wanted_hooks(&config, args.hooks.as_deref())?;
+    options::check_ablations(&args.ablate, &config)?;
     let prompt = args.run.prompt.read()?;
     let model = load::load(&args.run)?;
     let prompt_tokens = prompt.tokens(&model)?;
-    let mut recording = Recording::new(&model, &hooks);
+    let mut recording = Recording::new(&model, &hooks, &args.ablate)?;
     let ended = recording.record(&prompt_tokens, sampler, args.max_new_tokens)?;
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
         model: model.name(),
         prompt_tokens: &prompt_tokens,
         seed: args.run.seed,
+        ablate: args.ablate.iter().map(Ablation::to_string).collect(),
     };
     let metadata = HashMap::from([("llmscope".to_owned(), about.to_json()?)]);
     let hooks: Vec<HookPoint> = hooks.iter().copied().collect();
@@ -123,24 +135,6 @@ fn wanted_hooks(
     Ok(wanted)
 }
 
-/// Whether `name` is `glob`, where each `*` of it stands for any run of characters.
-fn glob_matches(glob: &str, name: &str) -> bool {
-    let mut parts = glob.split('*');
-    let Some(mut rest) = parts.next().and_then(|head| name.strip_prefix(head)) else {
-        return false;
-    };
-    let Some(tail) = parts.next_back() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        let Some((_, after)) = rest.split_once(part) else {
-            return false;
-        };
-        rest = after;
-    }
-    rest.ends_with(tail)
-}
-
 /// Runs the model and keeps the wanted values only.
 struct Recording<'a> {
     model: &'a Model,
@@ -150,13 +144,17 @@ struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    fn new(model: &'a Model, hooks: &'a BTreeSet<HookPoint>) -> Self {
-        Self {
+    fn new(
+        model: &'a Model,
+        hooks: &'a BTreeSet<HookPoint>,
+        ablate: &[Ablation],
+    ) -> Result<Self, ModelError> {
+        Ok(Self {
             model,
-            session: model.session(),
+            session: model.session_without(ablate)?,
             hooks,
             trace: Trace::new(model.config().clone()),
-        }
+        })
     }
 
     /// Records the prompt, then up to `max_new_tokens` more; says how that ended. The outer error
@@ -199,43 +197,5 @@ impl<'a> Recording<'a> {
             cache,
         }));
         Ok(logits)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_characters() {
-        let pattern = "blocks.10.attn.hook_pattern";
-        for glob in [
-            "*",
-            "**",
-            pattern,
-            "blocks.*",
-            "*.hook_pattern",
-            "blocks.*.attn.hook_pattern",
-            "blocks.1*0*n",
-            "*attn*",
-        ] {
-            assert!(glob_matches(glob, pattern), "{glob}");
-        }
-        for glob in [
-            "",
-            "blocks.1",
-            "blocks.1*1*n",
-            "*hook",
-            "hook_*",
-            "*n*n*n*n*",
-        ] {
-            assert!(!glob_matches(glob, pattern), "{glob}");
-        }
-    }
-
-    #[test]
-    fn head_and_tail_of_a_glob_never_overlap() {
-        assert!(!glob_matches("logits*logits", "logits"));
-        assert!(glob_matches("log*its", "logits"));
     }
 }

@@ -1,0 +1,397 @@
+//! `plot architecture`: the 3D world from above, every part named with its shape and its count.
+
+use clap::Args;
+
+use super::output::{Format, OutputArgs, Plot};
+use super::table::{Cell, Table};
+use crate::analysis::grouped;
+use crate::cli::error::CliError;
+use crate::cli::options::RunArgs;
+use crate::config::ModelConfig;
+use crate::figure::Figure;
+use crate::hook::{Axis, BlockSite, HookPoint};
+use crate::layout::{GroundRect, ModelLayout};
+use crate::weight::{WeightPoint, WeightSite};
+
+/// Options of `plot architecture`.
+#[derive(Clone, Debug, Args)]
+pub struct ArchitectureArgs {
+    /// The model and what it reads.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Where it goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// A part of the picture that is named.
+pub(super) struct Part {
+    pub title: String,
+    pub details: Vec<String>,
+    /// Where it stands.
+    pub rect: GroundRect,
+}
+
+impl ArchitectureArgs {
+    pub(super) fn plot(&self, format: Format) -> Result<Plot, CliError> {
+        let config = self.run.model.config()?;
+        let is_picture = matches!(format, Format::Png | Format::Svg);
+        let figure = if is_picture {
+            self.figure(&config)?
+        } else {
+            Figure::default()
+        };
+        Ok(Plot {
+            table: self.table(&config),
+            figure,
+        })
+    }
+
+    fn title(&self) -> String {
+        format!("Architecture of {}", self.run.model.name())
+    }
+
+    /// Every tensor and every weight of the world, for one token's lane.
+    fn table(&self, config: &ModelConfig) -> Table {
+        let columns = [
+            ("name", ""),
+            ("title", ""),
+            ("layer", ""),
+            ("kind", ""),
+            ("shape", ""),
+            ("parameters", ""),
+            ("x", "cells"),
+            ("z", "cells"),
+            ("width", "cells"),
+            ("depth", "cells"),
+        ];
+        let mut table = Table::new("architecture", self.run.model.name(), &columns);
+        table.title = self.title();
+        let facts = [
+            ("parameters", config.parameter_count()),
+            ("layers", config.n_layers as u64),
+            ("heads", (config.n_layers * config.n_heads) as u64),
+            ("neurons", (config.n_layers * config.d_mlp) as u64),
+            ("d_model", config.d_model as u64),
+            ("d_vocab", config.d_vocab as u64),
+            ("n_ctx", config.n_ctx as u64),
+        ];
+        table.facts = facts.map(|(name, count)| (name, Cell::Count(count))).into();
+        let layout = ModelLayout::new(config, 1);
+        for hook in config.hook_points() {
+            let rect = layout.hook_rect(hook);
+            let words = [hook.to_string(), hook.title().to_owned()].map(Cell::Text);
+            let rest = [
+                layer_cell(hook.layer()),
+                Cell::text("value"),
+                Cell::text(value_shape(config, hook)),
+                Cell::Nothing,
+            ];
+            let row = words.into_iter().chain(rest).chain(place_cells(rect));
+            table.rows.push(row.collect());
+        }
+        for weight in config.weight_points() {
+            let (n_rows, n_columns) = config.weight_slice(weight).shape();
+            let rects = layout.fields_of(weight).map(|field| field.rect);
+            let rect = rects.reduce(|all, rect| all.union(&rect));
+            let is_tied = weight == WeightPoint::Unembed && config.tie_word_embeddings;
+            let words = [weight.to_string(), weight.title().to_owned()].map(Cell::Text);
+            let rest = [
+                layer_cell(weight.layer()),
+                Cell::text("weight"),
+                Cell::text(if n_rows == 1 {
+                    n_columns.to_string()
+                } else {
+                    format!("{n_rows}x{n_columns}")
+                }),
+                // A tied unembedding is the embedding's numbers, counted there.
+                Cell::count(if is_tied { 0 } else { n_rows * n_columns }),
+            ];
+            let row = words.into_iter().chain(rest).chain(place_cells(rect));
+            table.rows.push(row.collect());
+        }
+        table
+    }
+
+    fn subtitle(config: &ModelConfig) -> String {
+        format!(
+            "{} parameters · {} layers · {} heads · {} neurons · {} wide · {} tokens of vocabulary",
+            grouped(config.parameter_count()),
+            config.n_layers,
+            grouped((config.n_layers * config.n_heads) as u64),
+            grouped((config.n_layers * config.d_mlp) as u64),
+            grouped(config.d_model as u64),
+            grouped(config.d_vocab as u64)
+        )
+    }
+
+    /// The picture.
+    #[cfg(not(feature = "viewer"))]
+    fn figure(&self, _config: &ModelConfig) -> Result<Figure, CliError> {
+        Err(CliError::NoViewer("plot architecture as a picture"))
+    }
+
+    /// The picture.
+    #[cfg(feature = "viewer")]
+    fn figure(&self, config: &ModelConfig) -> Result<Figure, CliError> {
+        use crate::figure::{Callout, Callouts, Pixels};
+
+        let scale = self.output.scale.min(MAX_SCALE);
+        let side = |units: f32| (units * scale).round() as u32;
+        let (width, height) = (side(PICTURE.0), side(PICTURE.1));
+        let (picture, parts) = self.render(config, width, height)?;
+        let callouts = parts
+            .into_iter()
+            .map(|(part, place)| Callout {
+                place,
+                title: part.title,
+                details: part.details,
+            })
+            .collect();
+        let callouts = Callouts {
+            picture: Pixels {
+                width: picture.width,
+                height: picture.height,
+                rgba: picture.rgba,
+            },
+            callouts,
+        };
+        let colors = if self.run.model.arch.is_some() {
+            "the shape alone: no weights, so no values"
+        } else {
+            "colours are values of the text; every cell is one number"
+        };
+        Ok(Figure {
+            title: self.title(),
+            subtitles: vec![Self::subtitle(config), colors.to_owned()],
+            notes: vec![format!(
+                "{} · llmscope {}",
+                self.run.model.name(),
+                env!("CARGO_PKG_VERSION")
+            )],
+            charts: vec![(String::new(), Box::new(callouts))],
+        })
+    }
+
+    /// The world from above, and where on the picture each part is: shares from its top left.
+    #[cfg(feature = "viewer")]
+    fn render(
+        &self,
+        config: &ModelConfig,
+        width: u32,
+        height: u32,
+    ) -> Result<(crate::viewer::capture::Picture, Vec<(Part, (f32, f32))>), CliError> {
+        use crate::cli::stage;
+        use crate::engine::EngineHandle;
+        use crate::viewer::app::{Subject, ViewerOptions};
+        use crate::viewer::capture::Offscreen;
+        use crate::viewer::viewpoint::Viewpoint;
+
+        let options = ViewerOptions {
+            theme: self.output.theme(),
+            has_panels: false,
+            has_labels: false,
+            has_legend: false,
+            ..ViewerOptions::default()
+        };
+        let (subject, updates) = if self.run.model.arch.is_some() {
+            (stage::live_subject(&self.run)?, Vec::new())
+        } else {
+            let (engine, prompt) = stage::start_engine(&self.run)?;
+            let updates = stage::run_text(&engine, 0)?;
+            // The picture needs what was computed, not who computed it.
+            let engine =
+                EngineHandle::start().map_err(|error| CliError::Failed(error.to_string()))?;
+            (Subject::Model { engine, prompt }, updates)
+        };
+        let mut offscreen = Offscreen::new(subject, &options, width, height)?;
+        for update in updates {
+            offscreen.feed(update);
+        }
+        offscreen.draw();
+        let aspect = width as f32 / height as f32;
+        let mut placed = Vec::new();
+        offscreen.look_from(|layout, screen| {
+            let pose = Viewpoint::Overview.pose(layout, screen);
+            for part in parts(config, layout) {
+                if let Some(place) = pose.project(part.rect.center(), aspect)
+                    && place.abs().max_element() < 1.0
+                {
+                    let place = (0.5 + 0.5 * place.x, 0.5 - 0.5 * place.y);
+                    placed.push((part, place));
+                }
+            }
+            pose
+        });
+        Ok((offscreen.picture()?, placed))
+    }
+}
+
+/// The picture's size within the figure, in units.
+#[cfg(feature = "viewer")]
+const PICTURE: (f32, f32) = (820.0, 560.0);
+/// Pixels a unit of the picture, at most.
+#[cfg(feature = "viewer")]
+const MAX_SCALE: f32 = 4.0;
+
+fn layer_cell(layer: Option<usize>) -> Cell {
+    layer.map_or(Cell::Nothing, Cell::count)
+}
+
+fn place_cells(rect: Option<GroundRect>) -> [Cell; 4] {
+    match rect {
+        None => [Cell::Nothing, Cell::Nothing, Cell::Nothing, Cell::Nothing],
+        Some(rect) => {
+            [rect.near_left.x, rect.near_left.y, rect.size.x, rect.size.y].map(Cell::Number)
+        }
+    }
+}
+
+/// The shape with the text's length by name, such as `pos x 12 x 64`.
+fn value_shape(config: &ModelConfig, hook: HookPoint) -> String {
+    let sides = config.shape(hook, 1);
+    let sides = hook
+        .axes()
+        .iter()
+        .zip(sides)
+        .map(|(axis, side)| match axis {
+            Axis::Pos | Axis::QueryPos | Axis::KeyPos => axis.name().to_owned(),
+            _ => side.to_string(),
+        });
+    sides.collect::<Vec<_>>().join("x")
+}
+
+/// What is named in the picture, the sites of a layer spread over all layers.
+#[cfg(feature = "viewer")]
+fn parts(config: &ModelConfig, layout: &ModelLayout) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut name = |title: String, details: Vec<String>, rect: Option<GroundRect>| {
+        if let Some(rect) = rect {
+            parts.push(Part {
+                title,
+                details,
+                rect,
+            });
+        }
+    };
+    let weight_count = |weights: &[WeightPoint]| {
+        let counts = weights.iter().map(|weight| {
+            let (n_rows, n_columns) = config.weight_slice(*weight).shape();
+            (n_rows * n_columns) as u64
+        });
+        grouped(counts.sum())
+    };
+    let n = |count: usize| grouped(count as u64);
+    let embed = layout.hook_rect(HookPoint::Embed);
+    name(
+        "token embedding".to_owned(),
+        vec![
+            format!("{} tokens x {}", n(config.d_vocab), n(config.d_model)),
+            format!("{} parameters", weight_count(&[WeightPoint::Embed])),
+        ],
+        embed,
+    );
+    name(
+        "position embedding".to_owned(),
+        vec![
+            format!("{} positions x {}", n(config.n_ctx), n(config.d_model)),
+            format!("{} parameters", weight_count(&[WeightPoint::PosEmbed])),
+        ],
+        layout.hook_rect(HookPoint::PosEmbed),
+    );
+    let sites = named_sites();
+    for (index, (site, weights)) in sites.iter().enumerate() {
+        let layer = index * config.n_layers / sites.len();
+        let (title, detail) = site_words(config, *site);
+        let points: Vec<WeightPoint> = weights
+            .iter()
+            .map(|site| WeightPoint::block(layer, *site))
+            .collect();
+        let mut details = vec![detail];
+        if !points.is_empty() {
+            details.push(format!("{} parameters a layer", weight_count(&points)));
+        }
+        let hook = HookPoint::block(layer, *site);
+        name(
+            format!("{title}, layer {layer}"),
+            details,
+            layout.hook_rect(hook),
+        );
+    }
+    name(
+        "final norm".to_owned(),
+        vec![format!(
+            "{} parameters",
+            weight_count(&[WeightPoint::FinalNormScale, WeightPoint::FinalNormShift])
+        )],
+        layout.hook_rect(HookPoint::FinalNormalized),
+    );
+    let tied = if config.tie_word_embeddings {
+        "read with the token embedding".to_owned()
+    } else {
+        format!("{} parameters", weight_count(&[WeightPoint::Unembed]))
+    };
+    name(
+        "logits".to_owned(),
+        vec![format!("{} for each token", n(config.d_vocab)), tied],
+        layout.hook_rect(HookPoint::Logits),
+    );
+    parts
+}
+
+/// The tensors of a layer that are named, with the weights that make them.
+#[cfg(feature = "viewer")]
+fn named_sites() -> [(BlockSite, Vec<WeightSite>); 7] {
+    use WeightSite as W;
+    [
+        (BlockSite::ResidPre, vec![]),
+        (
+            BlockSite::Q,
+            vec![
+                W::Query,
+                W::QueryBias,
+                W::Key,
+                W::KeyBias,
+                W::Value,
+                W::ValueBias,
+            ],
+        ),
+        (BlockSite::Pattern, vec![]),
+        (BlockSite::AttnOut, vec![W::Output, W::OutputBias]),
+        (BlockSite::MlpPost, vec![W::MlpIn, W::MlpInBias]),
+        (BlockSite::MlpOut, vec![W::MlpOut, W::MlpOutBias]),
+        (BlockSite::ResidPost, vec![]),
+    ]
+}
+
+#[cfg(feature = "viewer")]
+fn site_words(config: &ModelConfig, site: BlockSite) -> (&'static str, String) {
+    let n = |count: usize| grouped(count as u64);
+    let wide = format!("{} numbers a token", n(config.d_model));
+    match site {
+        BlockSite::ResidPre => ("residual stream", wide),
+        BlockSite::Q => (
+            "queries, keys, values",
+            format!("3 x {} heads x {}", n(config.n_heads), n(config.d_head)),
+        ),
+        BlockSite::Pattern => (
+            "attention patterns",
+            format!(
+                "{} heads a layer, {} in all",
+                n(config.n_heads),
+                n(config.n_layers * config.n_heads)
+            ),
+        ),
+        BlockSite::AttnOut => ("attention out", wide),
+        BlockSite::MlpPost => (
+            "MLP neurons",
+            format!(
+                "{} a layer, {} in all",
+                n(config.d_mlp),
+                n(config.n_layers * config.d_mlp)
+            ),
+        ),
+        BlockSite::MlpOut => ("MLP out", wide),
+        other => (other.title(), wide),
+    }
+}

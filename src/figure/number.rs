@@ -1,0 +1,80 @@
+//! Numbers as figures write them.
+
+/// A number in three significant digits or so, for where there is little room.
+pub fn short(value: f32) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "∞" } else { "−∞" }.to_owned();
+    }
+    let size = value.abs();
+    let text = if size == 0.0 {
+        "0".to_owned()
+    } else if size >= 99_999.5 || size < 0.000_95 {
+        scientific(value)
+    } else if size >= 99.95 {
+        format!("{value:.0}")
+    } else if size >= 9.995 {
+        format!("{value:.1}")
+    } else if size >= 0.0995 {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.3}")
+    };
+    with_minus(&text)
+}
+
+/// A number with as many digits as it takes to read it back.
+pub fn exact(value: f32) -> String {
+    format!("{value}")
+}
+
+fn scientific(value: f32) -> String {
+    let text = format!("{value:.1e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    format!("{}e{exponent}", digits.trim_end_matches(".0"))
+}
+
+fn with_minus(text: &str) -> String {
+    text.replace('-', "−")
+}
+
+/// A round number for an axis, in steps of `step`.
+pub(super) fn tick(value: f64, step: f64) -> String {
+    let value = if value.abs() < step * 1e-6 {
+        0.0
+    } else {
+        value
+    };
+    let size = value.abs().max(step);
+    if !(1e-4..1e6).contains(&size) {
+        return with_minus(&scientific(value as f32));
+    }
+    let decimals = (-step.log10().floor()).clamp(0.0, 8.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if value >= 10_000.0 && decimals == 0 {
+        return crate::analysis::grouped(value as u64);
+    }
+    with_minus(&text)
+}
+
+/// Round numbers within `low..=high`, about `n` of them, and the step between them.
+pub(super) fn ticks(low: f64, high: f64, n: usize) -> (Vec<f64>, f64) {
+    let span = high - low;
+    if !(span > 0.0 && span.is_finite()) {
+        return (vec![low], 1.0);
+    }
+    let rough = span / n.max(1) as f64;
+    let magnitude = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
+        .map(|factor| factor * magnitude)
+        .into_iter()
+        .find(|step| *step >= rough * 0.999)
+        .unwrap_or(10.0 * magnitude);
+    let first = (low / step - 1e-6).ceil();
+    let last = (high / step + 1e-6).floor();
+    let n_ticks = (last - first).clamp(0.0, 1000.0) as usize;
+    let all = (0..=n_ticks).map(|index| (first + index as f64) * step);
+    (all.collect(), step)
+}
