@@ -402,7 +402,7 @@ fn shoot_studied(folder: &Path, shot: &Shot) -> Result<()> {
         engine,
         prompt: PROMPT.to_owned(),
     };
-    let mut offscreen = Offscreen::new(subject, &options(shot), 1280, 720)?;
+    let mut offscreen = Offscreen::new(subject, &options(shot), 1680, 720)?;
     (shot.settings)(&mut offscreen.world().resource_mut::<SceneSettings>());
     offscreen.world().resource_mut::<UiSettings>().pages = shot.plots.clone();
     for update in updates {

@@ -98,8 +98,8 @@ fn most_probable(view: &PlotView<'_>, pos: usize) -> String {
     let last_layer = view.model.map_or(0, |model| model.config.n_layers) - 1;
     let best = (view.lens)(last_layer, pos).and_then(<[_]>::first);
     best.map_or_else(
-        || "the most probable".to_owned(),
-        |best| format!("“{}”, the most probable", (view.token_text)(best.token)),
+        || "most probable".to_owned(),
+        |best| format!("“{}”, most probable", (view.token_text)(best.token)),
     )
 }
 
