@@ -118,7 +118,7 @@ fn tokens(ui: &mut Ui, view: &PlotView<'_>, effect: &AblationEffect, shown: &Pre
                     if candidate.token == effect.target.token {
                         text = text.strong().color(theme::accent(view.theme));
                     }
-                    ui.add(egui::Label::new(text).truncate());
+                    ui.label(text);
                     let percent = format!("{:.2} %", 100.0 * candidate.probability);
                     let hint = logits(effect, candidate.token);
                     ui.monospace(percent).on_hover_text(hint);
