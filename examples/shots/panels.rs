@@ -147,8 +147,10 @@ impl Hand<'_> {
     }
 
     fn point(&mut self, at: Pos2) -> Result<()> {
+        self.tell(Event::PointerMoved(at))?;
+        // A tooltip comes where the pointer rests.
         for _ in 0..6 {
-            self.tell(Event::PointerMoved(at))?;
+            self.offscreen.draw();
         }
         Ok(())
     }

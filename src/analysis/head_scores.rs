@@ -66,6 +66,8 @@ pub struct HeadScores {
     n_queries: [u32; 5],
     /// Sums over queries, by layer, head and score.
     sums: Vec<[f64; 5]>,
+    /// What the next query adds to each, as far as its layers are taken in.
+    pending: Vec<[f64; 5]>,
 }
 
 impl HeadScores {
@@ -77,6 +79,7 @@ impl HeadScores {
             tokens: Vec::new(),
             n_queries: [0; 5],
             sums: vec![[0.0; 5]; n_layers * n_heads],
+            pending: Vec::new(),
         }
     }
 
@@ -94,6 +97,12 @@ impl HeadScores {
     /// Takes in the next position; whether all its patterns are recorded, without which nothing is
     /// taken in.
     pub fn take(&mut self, token: &TokenTrace<'_>) -> bool {
+        self.take_layers(token, self.n_layers)
+    }
+
+    /// As [`take`](Self::take), of `n_layers` more of its layers at most: the position counts once all
+    /// of them are taken in.
+    pub fn take_layers(&mut self, token: &TokenTrace<'_>, n_layers: usize) -> bool {
         let query = self.tokens.len();
         let hook = |layer| HookPoint::block(layer, BlockSite::Pattern);
         let is_recorded = (0..self.n_layers).all(|layer| {
@@ -104,6 +113,15 @@ impl HeadScores {
             return false;
         }
         let earlier = earlier_occurrences(&self.tokens, token.token);
+        let first = self.pending.len().checked_div(self.n_heads).unwrap_or(0);
+        for layer in first..(first + n_layers).min(self.n_layers) {
+            let rows = (0..self.n_heads).map(|head| token.attention_row(hook(layer), head));
+            let scores = rows.map(|row| row_scores(row.unwrap_or_default(), &earlier));
+            self.pending.extend(scores);
+        }
+        if self.pending.len() < self.sums.len() {
+            return true;
+        }
         self.tokens.push(token.token);
         for (n, counts) in self.n_queries.iter_mut().zip([
             true,
@@ -114,15 +132,9 @@ impl HeadScores {
         ]) {
             *n += u32::from(counts);
         }
-        for layer in 0..self.n_layers {
-            for head in 0..self.n_heads {
-                let Some(row) = token.attention_row(hook(layer), head) else {
-                    continue;
-                };
-                let sums = &mut self.sums[layer * self.n_heads + head];
-                for (sum, score) in sums.iter_mut().zip(row_scores(row, &earlier)) {
-                    *sum += score;
-                }
+        for (sums, scores) in self.sums.iter_mut().zip(self.pending.drain(..)) {
+            for (sum, score) in sums.iter_mut().zip(scores) {
+                *sum += score;
             }
         }
         true
@@ -183,8 +195,8 @@ fn earlier_occurrences(before: &[u32], token: u32) -> Vec<usize> {
 
 /// What one query's row adds to each score.
 fn row_scores(row: &[f32], earlier: &[usize]) -> [f64; 5] {
-    let at = |pos: usize| f64::from(row[pos]);
-    let query = row.len() - 1;
+    let at = |pos: usize| row.get(pos).map_or(f64::NAN, |weight| f64::from(*weight));
+    let query = row.len().saturating_sub(1);
     let has_before = query > 0;
     [
         entropy(row),

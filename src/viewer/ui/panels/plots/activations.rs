@@ -78,8 +78,8 @@ impl ActivationsPlot {
                 Page::Map => self.map.ui(ui, view, config, height, intents),
                 Page::Neurons => self.neurons.ui(ui, view, config, intents),
                 Page::Table => {}
-                Page::Spread => self.spread.ui(ui, view, config),
-                Page::Norms => self.norms.ui(ui, view, config),
+                Page::Spread => self.spread.ui(ui, view, config, height),
+                Page::Norms => self.norms.ui(ui, view, config, height),
             });
     }
 }

@@ -8,7 +8,7 @@ mod scores;
 #[cfg(test)]
 mod tests;
 
-use egui::{Button, DragValue, ScrollArea, Ui};
+use egui::{Button, DragValue, ScrollArea, Ui, vec2};
 
 use super::parts::pages;
 use super::{PlotView, nothing_yet};
@@ -21,6 +21,12 @@ use glance::GlancePage;
 use lines::LinesPage;
 use matrix::{MatrixPage, Shown};
 use scores::ScoresPage;
+
+/// What the choices take above a matrix less than beside it, in points: an area that much wider than
+/// high has them beside it.
+const WIDER: f32 = 120.0;
+/// Width of the choices beside a matrix, in points.
+const SIDE: f32 = 290.0;
 
 /// Who attends to whom.
 #[derive(Default)]
@@ -152,21 +158,10 @@ impl AttentionPlot {
         self.choice.follow(view, config);
         let before = self.choice;
         pages(ui, &mut self.page, &PAGES);
-        if matches!(self.page, Page::Matrix | Page::Lines) {
-            choices(ui, &mut self.choice, config);
-        }
         match self.page {
-            Page::Matrix => {
-                self.matrix.refresh(ui, view, config, &self.choice);
-                let height = ui.available_height();
-                ScrollArea::vertical()
-                    .auto_shrink([false, false])
-                    .show(ui, |ui| {
-                        self.picture
-                            .ui(ui, view, &self.choice, &self.matrix, height, intents);
-                    });
-            }
+            Page::Matrix => self.matrix_page(ui, view, config, intents),
             Page::Lines => {
+                choices(ui, &mut self.choice, config);
                 self.matrix.refresh(ui, view, config, &self.choice);
                 self.lines.ui(ui, view, &self.choice, &self.matrix, intents);
             }
@@ -189,6 +184,49 @@ impl AttentionPlot {
         {
             intents.push(Intent::ChooseArcs(arcs));
         }
+    }
+
+    /// What is chosen and what it says above the matrix, or beside it where it is wide and low.
+    fn matrix_page(
+        &mut self,
+        ui: &mut Ui,
+        view: &PlotView<'_>,
+        config: &ModelConfig,
+        intents: &mut Vec<Intent>,
+    ) {
+        let Self {
+            choice,
+            matrix,
+            picture,
+            ..
+        } = self;
+        let room = ui.available_size();
+        if room.x < room.y + WIDER {
+            choices(ui, choice, config);
+            matrix.refresh(ui, view, config, choice);
+            let height = ui.available_height();
+            ScrollArea::vertical()
+                .auto_shrink([false, false])
+                .show(ui, |ui| {
+                    picture.heading(ui, view, choice);
+                    picture.map(ui, view, choice, matrix, height - 74.0, intents);
+                    picture.words(ui, view, matrix);
+                });
+            return;
+        }
+        ui.horizontal_top(|ui| {
+            let down = egui::Layout::top_down(egui::Align::Min);
+            ui.allocate_ui_with_layout(vec2(SIDE, room.y), down, |ui| {
+                ScrollArea::vertical().show(ui, |ui| {
+                    ui.set_width(SIDE);
+                    choices(ui, choice, config);
+                    matrix.refresh(ui, view, config, choice);
+                    picture.heading(ui, view, choice);
+                    picture.words(ui, view, matrix);
+                });
+            });
+            ui.vertical(|ui| picture.map(ui, view, choice, matrix, room.y, intents));
+        });
     }
 
     fn open(&mut self, layer: usize, head: usize) {

@@ -45,7 +45,7 @@ const WORLDS_SHARE: f32 = 0.54;
 /// An area that much wider than high has its views at the right, else below.
 const WIDE: f32 = 1.5;
 /// Size of a view just torn off, in points.
-const WINDOW_SIZE: egui::Vec2 = vec2(560.0, 420.0);
+const WINDOW_SIZE: egui::Vec2 = vec2(620.0, 480.0);
 
 impl Default for Dock {
     fn default() -> Self {

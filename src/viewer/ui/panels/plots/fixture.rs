@@ -442,6 +442,8 @@ mod tests {
     #[test]
     fn the_fixture_is_a_real_run() {
         let fixture = Fixture::demo();
+        let model = fixture.model.as_ref().unwrap();
+        assert_eq!(model.encode_prompt(PROMPT).unwrap(), tokens(&fixture));
 
         assert_eq!(fixture.n_pos(), fixture.trace.tokens().count());
         assert!(fixture.n_pos() > 6, "{}", fixture.n_pos());
@@ -452,6 +454,10 @@ mod tests {
         let best = fixture.lens.last().unwrap()[last][0];
         let logits = fixture.row(HookPoint::Logits, last);
         assert_eq!(top_candidates(logits, 1)[0].token, best.token);
+    }
+
+    fn tokens(fixture: &Fixture) -> Vec<u32> {
+        fixture.trace.tokens().collect()
     }
 
     #[test]

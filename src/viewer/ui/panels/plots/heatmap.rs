@@ -85,6 +85,12 @@ type Followed = (Option<(usize, usize)>, Option<usize>, Option<usize>);
 
 /// As large as a cell gets, in points.
 const MAX_CELL: f32 = 30.0;
+/// As wide as one gets that need not be a square.
+const MAX_WIDTH: f32 = 64.0;
+/// Squares smaller than this, in points, are drawn wider where there is room for it.
+const SMALL_SQUARE: f32 = 12.0;
+/// How much wider.
+const MAX_STRETCH: f32 = 2.2;
 /// Height of the bar of colours, in points.
 const BAR_HEIGHT: f32 = 8.0;
 /// Height of a line of small type, in points.
@@ -109,7 +115,7 @@ impl Heatmap {
             ui.label(RichText::new("No numbers here").color(theme::weak_text(view.theme)));
             return HeatmapOutput::default();
         }
-        self.follow(view);
+        self.follow(ui, view);
         self.cursor = (
             self.cursor.0.min(n_rows - 1),
             self.cursor.1.min(n_columns - 1),
@@ -121,13 +127,8 @@ impl Heatmap {
         let width = (ui.available_width() - margins.left).max(24.0);
         let below = BAR_HEIGHT + 3.0 * LINE;
         let height = (view.height - margins.top - below).max(24.0);
-        let mut cell = vec2(
-            (width / shown.n_columns).min(MAX_CELL),
-            (height / shown.n_rows).min(MAX_CELL),
-        );
-        if view.is_square {
-            cell = vec2(cell.min_elem(), cell.min_elem());
-        }
+        let room = vec2(width / shown.n_columns, height / shown.n_rows);
+        let cell = cell_size(room, view.is_square);
         let size = cell * vec2(shown.n_columns, shown.n_rows);
         let whole = vec2(ui.available_width(), size.y + margins.top);
         let (outer, _) = ui.allocate_exact_size(whole, Sense::hover());
@@ -194,7 +195,7 @@ impl Heatmap {
     }
 
     /// Takes the cursor along to what is chosen in the world, and with the playhead.
-    fn follow(&mut self, view: &HeatmapView<'_>) {
+    fn follow(&mut self, ui: &Ui, view: &HeatmapView<'_>) {
         let now = (view.marked, view.current_row, view.current_column);
         let before = std::mem::replace(&mut self.followed, now);
         if now == before {
@@ -209,6 +210,8 @@ impl Heatmap {
         };
         if (row, column) != self.cursor {
             self.reveal(row, column);
+            // What was drawn before it tells of the cursor too.
+            ui.ctx().request_repaint();
         }
     }
 
@@ -300,6 +303,19 @@ impl Heatmap {
                 ),
             )
         });
+    }
+}
+
+/// How large a cell is that has this much room, in points.
+fn cell_size(room: egui::Vec2, is_square: bool) -> egui::Vec2 {
+    if !is_square {
+        return vec2(room.x.min(MAX_WIDTH), room.y.min(MAX_CELL));
+    }
+    let side = room.min_elem().min(MAX_CELL);
+    if side < SMALL_SQUARE {
+        vec2(room.x.min(MAX_STRETCH * side), side)
+    } else {
+        vec2(side, side)
     }
 }
 

@@ -164,6 +164,7 @@ impl Table<'_> {
         let mut table = TableBuilder::new(ui)
             .striped(true)
             .auto_shrink([false, false])
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Column::remainder().at_least(140.0).clip(true))
             .column(Column::exact(92.0).clip(true))
             .column(Column::exact(84.0))

@@ -6,6 +6,7 @@ use egui_plot::{Bar, BarChart, Line, LineStyle, Plot, PlotPoints, VLine};
 use super::fill::{Filling, VALUES_A_FRAME};
 use super::map::{Place, row_name};
 use crate::analysis::{Distribution, Measure, NormRange, norm_ranges, stream_hooks};
+use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::viewer::readout::{digits, exact};
@@ -16,7 +17,7 @@ use crate::viewer::ui::theme;
 /// Parts of the histogram.
 const N_BINS: usize = 80;
 /// Height of the pictures, in points.
-const HEIGHT: f32 = 220.0;
+const HEIGHTS: std::ops::RangeInclusive<f32> = 130.0..=420.0;
 
 /// How the numbers of one tensor are spread.
 pub struct SpreadPage {
@@ -58,7 +59,7 @@ impl SpreadPage {
     }
 
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig) {
+    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig, height: f32) {
         let hooks = self.place.hooks(config);
         self.row = self.row.min(hooks.len().saturating_sub(1));
         ui.horizontal_wrapped(|ui| {
@@ -109,7 +110,7 @@ impl SpreadPage {
             return;
         }
         self.facts(ui, view);
-        self.histogram(ui, view, hook);
+        self.histogram(ui, view, hook, height - 108.0);
     }
 
     fn advance(&mut self, view: &PlotView<'_>, hook: HookPoint) {
@@ -158,7 +159,7 @@ impl SpreadPage {
             });
     }
 
-    fn histogram(&mut self, ui: &mut Ui, view: &PlotView<'_>, hook: HookPoint) {
+    fn histogram(&mut self, ui: &mut Ui, view: &PlotView<'_>, hook: HookPoint, height: f32) {
         let histogram = &self.distribution.histogram;
         let n_bins = histogram.counts.len();
         let width = f64::from(histogram.high - histogram.low) / n_bins as f64;
@@ -194,13 +195,9 @@ impl SpreadPage {
         let zero = VLine::new("zero", 0.0)
             .color(theme::weak_text(view.theme))
             .width(1.0);
-        let shown = framed(Plot::new("distribution"))
+        let shown = framed(ui, view.theme, Plot::new("distribution"), height)
             .x_axis_label("value")
-            .y_axis_label(if is_log {
-                "numbers, log10(1 + n)"
-            } else {
-                "numbers"
-            })
+            .y_axis_label(if is_log { "log10(1 + n)" } else { "numbers" })
             .show(ui, |plot| {
                 plot.bar_chart(chart);
                 plot.vline(zero);
@@ -212,8 +209,10 @@ impl SpreadPage {
 }
 
 /// A picture that stays as it is: what it shows fits.
-fn framed(plot: Plot<'_>) -> Plot<'_> {
-    plot.height(HEIGHT)
+fn framed<'a>(ui: &mut Ui, theme: Theme, plot: Plot<'a>, height: f32) -> Plot<'a> {
+    // The grid has the colour of text: it steps back.
+    ui.visuals_mut().override_text_color = Some(theme::weak_text(theme).gamma_multiply(0.8));
+    plot.height(height.clamp(*HEIGHTS.start(), *HEIGHTS.end()))
         .allow_scroll(false)
         .allow_zoom(false)
         .allow_drag(false)
@@ -231,7 +230,7 @@ pub struct NormsPage {
 
 impl NormsPage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig) {
+    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, config: &ModelConfig, height: f32) {
         let hooks = stream_hooks(config);
         if !self.filling.advance(view, &hooks, Measure::Norm) {
             ui.ctx().request_repaint();
@@ -274,8 +273,8 @@ impl NormsPage {
             line("mean", |norm| norm.mean).color(accent).width(2.0),
             line("least", |norm| norm.min).color(weak).style(dotted),
         ];
-        let shown = framed(Plot::new("residual norms"))
-            .legend(egui_plot::Legend::default())
+        let shown = framed(ui, view.theme, Plot::new("residual norms"), height - 34.0)
+            .legend(egui_plot::Legend::default().position(egui_plot::Corner::LeftTop))
             .x_axis_label("after layer (−1: what enters the first)")
             .y_axis_label(if is_log { "L2 norm, log10" } else { "L2 norm" })
             .show(ui, |plot| {
@@ -283,6 +282,7 @@ impl NormsPage {
                     plot.line(line);
                 }
             });
+        ui.visuals_mut().override_text_color = Some(theme::color(view.theme.neutrals().text));
         shown.response.widget_info(|| {
             WidgetInfo::labeled(WidgetType::Image, true, "Residual norms by layer")
         });

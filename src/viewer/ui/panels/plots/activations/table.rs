@@ -133,6 +133,7 @@ impl TablePage {
         }
         table
             .striped(true)
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .auto_shrink([false, true])
             .max_scroll_height(room)
             .columns(
@@ -211,7 +212,7 @@ impl TablePage {
             self.n_done = 0;
             self.generation += 1;
         }
-        let mut n_left = VALUES_A_FRAME / 4;
+        let mut n_left = VALUES_A_FRAME / 16;
         while n_left > 0
             && let Some(token) = view.positions.get(self.n_done)
         {

@@ -17,7 +17,7 @@ use crate::viewer::ui::theme;
 /// Texels of a head's side; longer texts are shown by the greatest weight of blocks.
 const SIDE: usize = 32;
 /// Weights that are read in one frame: about a millisecond.
-const WEIGHTS_A_FRAME: usize = 500_000;
+const WEIGHTS_A_FRAME: usize = 150_000;
 /// Side of a head's picture, in points.
 const SMALLEST: f32 = 22.0;
 const LARGEST: f32 = 84.0;

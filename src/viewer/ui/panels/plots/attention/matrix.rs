@@ -14,7 +14,7 @@ use crate::viewer::ui::panels::plots::token_finder::TokenFinder;
 use crate::viewer::ui::theme;
 
 /// Steps of a rollout that are done in one frame: about a millisecond.
-const STEPS_A_FRAME: usize = 1_500_000;
+const STEPS_A_FRAME: usize = 500_000;
 
 /// What the choice comes down to.
 #[derive(Default)]
@@ -149,8 +149,31 @@ impl Default for MatrixPage {
 }
 
 impl MatrixPage {
-    /// Draws the page, `height` points high.
-    pub fn ui(
+    /// Says what is shown, and draws what can be chosen of it.
+    pub fn heading(&mut self, ui: &mut Ui, view: &PlotView<'_>, choice: &HeadChoice) {
+        note(
+            ui,
+            view.theme,
+            format!(
+                "Attention weights of {}: each row sums to 1, later keys are masked",
+                choice.title()
+            ),
+        );
+        ui.horizontal_wrapped(|ui| {
+            if let Some(pos) = self.finder.ui(ui, view) {
+                let (_, key) = self.heatmap.cursor();
+                self.heatmap.reveal(pos, key.min(pos));
+            }
+            ui.checkbox(
+                &mut self.is_full_range,
+                RichText::new("colours to 1").size(11.5),
+            )
+            .on_hover_text("Colours reach to 1, or to the greatest weight shown");
+        });
+    }
+
+    /// Draws the weights, `height` points high at most.
+    pub fn map(
         &mut self,
         ui: &mut Ui,
         view: &PlotView<'_>,
@@ -162,23 +185,6 @@ impl MatrixPage {
         let Some(matrix) = shown.matrix() else {
             return;
         };
-        note(
-            ui,
-            view.theme,
-            format!(
-                "Attention weights of {}: each row sums to 1, later keys are masked",
-                choice.title()
-            ),
-        );
-        let mut found = None;
-        ui.horizontal(|ui| {
-            found = self.finder.ui(ui, view);
-            ui.checkbox(
-                &mut self.is_full_range,
-                RichText::new("colours to 1").size(11.5),
-            )
-            .on_hover_text("Colours reach to 1, or to the greatest weight shown");
-        });
         if matrix.is_empty() {
             note(ui, view.theme, "The patterns of this text are not recorded");
             return;
@@ -189,10 +195,6 @@ impl MatrixPage {
         } else {
             Scale::of(range)
         };
-        if let Some(pos) = found {
-            let (_, key) = self.heatmap.cursor();
-            self.heatmap.reveal(pos, key.min(pos));
-        }
         let label = |pos: usize| token_text(view, pos);
         let output = self.heatmap.ui(
             ui,
@@ -217,7 +219,7 @@ impl MatrixPage {
                 marked: marked(view, choice),
                 tip: &|query, key| tip(view, choice, query, key),
                 is_square: true,
-                height: (height - 56.0).clamp(180.0, 900.0),
+                height: height.clamp(150.0, 900.0),
                 theme: view.theme,
             },
         );
@@ -232,11 +234,13 @@ impl MatrixPage {
         {
             intents.push(Intent::Pin(cell));
         }
-        self.row_text(ui, view, matrix);
     }
 
     /// What the row at the cursor attends to most, in words.
-    fn row_text(&self, ui: &mut Ui, view: &PlotView<'_>, matrix: &Matrix) {
+    pub fn words(&self, ui: &mut Ui, view: &PlotView<'_>, shown: &Shown) {
+        let Some(matrix) = shown.matrix().filter(|matrix| !matrix.is_empty()) else {
+            return;
+        };
         let (query, _) = self.heatmap.cursor();
         let mut row: Vec<(usize, f32)> = matrix.row(query).iter().copied().enumerate().collect();
         row.retain(|(_, weight)| weight.is_finite());

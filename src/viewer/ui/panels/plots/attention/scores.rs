@@ -6,13 +6,13 @@ use egui_extras::{Column, TableBuilder};
 use super::{HeadChoice, Whose};
 use crate::analysis::{HeadScore, HeadScores, Matrix, MatrixRange};
 use crate::config::ModelConfig;
-use crate::viewer::readout::digits;
+use crate::viewer::readout::exact;
 use crate::viewer::ui::panels::plots::PlotView;
 use crate::viewer::ui::panels::plots::heatmap::{Heatmap, HeatmapView, Labels, Scale};
 use crate::viewer::ui::panels::plots::parts::{Cached, note};
 
 /// Weights that are read in one frame: about a millisecond.
-const WEIGHTS_A_FRAME: usize = 200_000;
+const WEIGHTS_A_FRAME: usize = 30_000;
 
 /// What every head does, in numbers.
 #[derive(Default)]
@@ -131,13 +131,25 @@ impl ScoresPage {
             if n_left == 0 {
                 return false;
             }
-            let n_weights = config.n_layers * config.n_heads * (token.pos + 1);
-            if !scores.take(token) {
+            let n_a_layer = config.n_heads * (token.pos + 1);
+            let n_layers = (n_left / n_a_layer).clamp(1, config.n_layers);
+            if !scores.take_layers(token, n_layers) {
                 return true;
             }
-            n_left = n_left.saturating_sub(n_weights.max(1));
+            n_left = n_left.saturating_sub(n_layers * n_a_layer);
         }
         true
+    }
+}
+
+/// A score's name at the head of a narrow column.
+fn short_title(score: HeadScore) -> &'static str {
+    match score {
+        HeadScore::Entropy => "entropy",
+        HeadScore::PreviousToken => "previous",
+        HeadScore::FirstToken => "first",
+        HeadScore::Induction => "induction",
+        HeadScore::DuplicateToken => "duplicate",
     }
 }
 
@@ -224,12 +236,16 @@ impl Table<'_> {
         ui.push_id("table of heads", |ui| {
             TableBuilder::new(ui)
                 .striped(true)
+                .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
                 .auto_shrink([false, true])
                 .columns(Column::remainder().at_least(52.0).clip(true), 6)
                 .header(20.0, |mut header| {
-                    let titles = HeadScore::ALL.map(|score| (Sorting::Score(score), score.title()));
-                    for (sorting, title) in [(Sorting::Place, "head")].into_iter().chain(titles) {
+                    let titles = HeadScore::ALL
+                        .map(|score| (Sorting::Score(score), short_title(score), score.title()));
+                    let place = [(Sorting::Place, "head", "layer and head")];
+                    for (sorting, title, whole) in place.into_iter().chain(titles) {
                         header.col(|ui| {
+                            ui.spacing_mut().button_padding.x = 0.0;
                             let sign = match (sorting == by, is_ascending) {
                                 (false, _) => "",
                                 (true, true) => " ⏶",
@@ -237,7 +253,8 @@ impl Table<'_> {
                             };
                             let text = RichText::new(format!("{title}{sign}")).size(11.0);
                             let button = Button::new(text).frame(false).truncate();
-                            if ui.add(button).on_hover_text("Sort by this").clicked() {
+                            let tip = format!("Sort by {whole}");
+                            if ui.add(button).on_hover_text(tip).clicked() {
                                 asked = Some(sorting);
                             }
                         });
@@ -258,9 +275,12 @@ impl Table<'_> {
                         });
                         for score in HeadScore::ALL {
                             let value = scores.get(score, layer, head);
-                            let text = value.map_or_else(|| "–".to_owned(), digits);
+                            let text = value.map_or_else(|| "–".to_owned(), |x| format!("{x:.4}"));
                             row.col(|ui| {
-                                ui.label(RichText::new(text).size(12.0));
+                                let shown = ui.label(RichText::new(text).size(12.0));
+                                if let Some(value) = value {
+                                    shown.on_hover_text(exact(value));
+                                }
                             });
                         }
                     });

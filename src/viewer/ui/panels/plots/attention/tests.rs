@@ -4,8 +4,9 @@ use egui::Key;
 use egui_kittest::kittest::Queryable as _;
 
 use super::*;
+use crate::analysis::HeadScores;
 use crate::layout::CellId;
-use crate::viewer::readout::{digits, exact};
+use crate::viewer::readout::exact;
 use crate::viewer::ui::panels::plots::Plot;
 use crate::viewer::ui::panels::plots::fixture::{
     Fixture, Stage, StageHarness, cell_at, click, click_at, harness, harness_of, hover, texts,
@@ -320,17 +321,17 @@ fn by_previous(fixture: &Fixture) -> Vec<(f64, usize, usize)> {
 fn head_scores_are_sorted_by_the_one_that_is_asked_for_and_its_map_is_shown() {
     let mut harness = harness(Plot::Attention);
     click(&mut harness, "Head scores");
-    click(&mut harness, "previous token");
+    click(&mut harness, "previous");
     let all = by_previous(&harness.state().fixture);
     let (best, layer, head) = all[0];
 
     let texts = texts(&harness);
     let first = texts.lines().find(|line| is_head(line)).unwrap();
     assert_eq!(first, format!("{layer}.{head}"), "{texts}");
-    assert!(texts.contains(&digits(best as f32)), "{best} in {texts}");
+    assert!(texts.contains(&format!("{best:.4}")), "{best} in {texts}");
     harness.get_by_label_contains("Map of head scores: previous token");
 
-    click(&mut harness, "previous token ⏷");
+    click(&mut harness, "previous ⏷");
     let (_, layer, head) = all[all.len() - 1];
     let texts = self::texts(&harness);
     let first = texts.lines().find(|line| is_head(line)).unwrap();
@@ -439,7 +440,7 @@ fn nan_and_constant_weights_have_a_picture() {
     let constant = Fixture::made_up(Fixture::small_config(), 5, |_, _| 0.2);
     let drawn = all_pages(constant);
     assert!(drawn[0].contains("0.200"), "{}", drawn[0]);
-    assert!(drawn[3].contains(&digits(0.2)), "{}", drawn[3]);
+    assert!(drawn[3].contains("0.2000"), "{}", drawn[3]);
 }
 
 #[test]
@@ -501,5 +502,24 @@ fn a_token_is_found_by_its_text_and_the_next_with_enter_again() {
         texts(&harness).contains(&expected),
         "{expected} {}",
         texts(&harness)
+    );
+}
+
+#[test]
+fn scores_taken_in_layer_by_layer_are_the_same() {
+    let fixture = Fixture::demo();
+    let config = &fixture.loaded.config;
+    let positions = fixture.trace.positions();
+    let mut parts = HeadScores::new(config.n_layers, config.n_heads);
+    for token in &positions {
+        for _ in 0..config.n_layers {
+            assert_eq!(parts.n_tokens(), token.pos);
+            assert!(parts.take_layers(token, 1));
+        }
+    }
+
+    assert_eq!(
+        parts,
+        HeadScores::of(&positions, config.n_layers, config.n_heads)
     );
 }

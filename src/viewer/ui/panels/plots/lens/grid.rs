@@ -138,10 +138,11 @@ impl LensGrid {
         }
         GridEvents {
             hovered,
-            chosen: if response.clicked() {
-                pointed
-            } else if is_entered {
+            // Enter clicks too, wherever the pointer is.
+            chosen: if is_entered {
                 cursor
+            } else if response.clicked() {
+                pointed
             } else {
                 None
             },

@@ -96,9 +96,10 @@ fn the_totals_on_screen_are_the_checkpoints() {
 }
 
 #[test]
-fn a_rows_name_flies_to_its_block_by_pointer_and_by_keyboard() {
+fn a_rows_name_flies_to_its_block_for_screen_readers_and_by_keyboard() {
     let mut harness = harness(Plot::Summary);
-    click(&mut harness, "layer 2");
+    harness.get_by_label("layer 2").click_accesskit();
+    harness.run_ok();
     let layer = Cell::Value(CellId {
         hook: HookPoint::block(2, BlockSite::ResidPre),
         pos: 0,
