@@ -105,6 +105,19 @@ pub fn pages<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, all: &[(T, &str)]
     });
 }
 
+/// Draws what may be higher than there is room; a table, which scrolls by itself, without another
+/// scroll bar around it.
+pub fn scrolled(ui: &mut Ui, name: &str, is_table: bool, draw: impl FnOnce(&mut Ui)) {
+    if is_table {
+        draw(ui);
+        return;
+    }
+    egui::ScrollArea::vertical()
+        .id_salt(name)
+        .auto_shrink([false, false])
+        .show(ui, draw);
+}
+
 /// Small text that steps back.
 pub fn note(ui: &mut Ui, theme: Theme, text: impl Into<String>) {
     let text = egui::RichText::new(text).size(11.5);

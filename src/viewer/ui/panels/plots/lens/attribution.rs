@@ -1,6 +1,6 @@
 //! Direct logit attribution: what each part of the stream adds to a target by itself.
 
-use egui::{ScrollArea, Ui};
+use egui::Ui;
 
 use super::contributions::{Contribution, contributions, running_sum};
 use crate::analysis::Matrix;
@@ -12,7 +12,7 @@ use crate::viewer::readout::exact;
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::panels::plots::head_map::HeadMap;
 use crate::viewer::ui::panels::plots::neuron_list::{NeuronList, NeuronShare};
-use crate::viewer::ui::panels::plots::parts::{Cached, note, pages};
+use crate::viewer::ui::panels::plots::parts::{Cached, note, pages, scrolled};
 use crate::viewer::ui::panels::plots::study::{Asking, Inquiry, shown};
 use crate::viewer::ui::panels::plots::target::TargetChooser;
 use crate::viewer::ui::panels::plots::{PlotView, nothing_yet};
@@ -75,15 +75,13 @@ impl AttributionFace {
         let Answer::Direct(direct) = known.answer else {
             return;
         };
-        ScrollArea::vertical()
-            .id_salt("attribution")
-            .auto_shrink([false, false])
-            .show(ui, |ui| {
-                shown(ui, known.is_current, |ui| {
-                    totals(ui, view, direct);
-                    self.answer(ui, view, config, direct, known.study.id, intents);
-                });
+        let is_table = self.page == Page::Neurons;
+        scrolled(ui, "attribution", is_table, |ui| {
+            shown(ui, known.is_current, |ui| {
+                totals(ui, view, direct);
+                self.answer(ui, view, config, direct, known.study.id, intents);
             });
+        });
     }
 
     fn answer(

@@ -6,11 +6,11 @@ mod method;
 mod tests;
 mod text;
 
-use egui::{ScrollArea, Ui};
+use egui::Ui;
 
 use super::head_map::HeadMap;
 use super::neuron_list::{NeuronList, NeuronShare};
-use super::parts::{Cached, note, pages};
+use super::parts::{Cached, note, pages, scrolled};
 use super::study::{Asking, Inquiry, Known, shown};
 use super::target::TargetChooser;
 use super::{PlotView, nothing_yet};
@@ -106,15 +106,13 @@ impl SaliencyPlot {
             .asking
             .ui(ui, view, config, &inquiry, n_passes, intents);
         ui.separator();
-        ScrollArea::vertical()
-            .id_salt("saliency")
-            .auto_shrink([false, false])
-            .show(ui, |ui| match known {
-                Some(known) => shown(ui, known.is_current, |ui| {
-                    self.answer(ui, view, config, known, intents);
-                }),
-                None => note(ui, view.theme, "Nothing is computed yet"),
-            });
+        let is_table = self.page == Page::Neurons;
+        scrolled(ui, "saliency", is_table, |ui| match known {
+            Some(known) => shown(ui, known.is_current, |ui| {
+                self.answer(ui, view, config, known, intents);
+            }),
+            None => note(ui, view.theme, "Nothing is computed yet"),
+        });
     }
 
     fn methods(&mut self, ui: &mut Ui, view: &PlotView<'_>) {
