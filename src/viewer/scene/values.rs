@@ -417,6 +417,33 @@ mod tests {
     }
 
     #[test]
+    fn parts_in_a_prediction_leave_a_tile_without_one_blank_and_give_patterns_a_range() {
+        let mut table = ValueTable::default();
+        table.reset(&tiny(), 1 << 20);
+        table.set_source(3);
+        table.set_lanes(2);
+        let mid = HookPoint::block(1, BlockSite::ResidMid);
+        let pattern = HookPoint::block(1, BlockSite::Pattern);
+        let choice = ArcChoice::default();
+
+        table.write(mid, 1, &Activation::new(vec![1, 4], vec![-0.5; 4]), &choice);
+        let weights = Activation::new(vec![2, 2, 2], vec![-3., 0., 0.5, 0.5, 1., 0., 0.1, 2.]);
+        table.write(pattern, 0, &weights, &choice);
+
+        assert_eq!(table.tile_rms(mid, 1), Some(0.5));
+        assert_eq!(table.tile_rms(mid, 0), Some(NO_VALUE));
+        assert_eq!(table.stats(pattern).unwrap().max_abs, 3.0);
+        assert!(table.has_attention(pattern) && !table.is_weights(pattern));
+        assert!(!table.has_attention(HookPoint::block(0, BlockSite::Pattern)));
+
+        table.reset(&tiny(), 1 << 20);
+        assert!(
+            table.is_weights(pattern) && !table.has_parts(),
+            "another text"
+        );
+    }
+
+    #[test]
     fn scores_and_patterns_of_every_head_have_a_square_of_their_own() {
         let mut table = ValueTable::default();
         table.reset(&tiny(), 1 << 20);
