@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use llmscope::ablation::Ablation;
 use llmscope::color::{Scaling, Theme};
 use llmscope::config::ModelConfig;
 use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
@@ -19,7 +20,9 @@ use llmscope::layout::{CellId, GroundRect, Kind, ModelLayout};
 use llmscope::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, save_png};
-use llmscope::viewer::scene::SceneSettings;
+use llmscope::viewer::scene::{ColorBy, SceneSettings};
+use llmscope::viewer::ui::UiSettings;
+use llmscope::viewer::ui::panels::Plot;
 use llmscope::viewer::viewpoint::{Pose, Screen, Viewpoint};
 use llmscope::weight::{WeightPoint, WeightSite};
 use rand::{Rng as _, SeedableRng as _};
@@ -41,6 +44,10 @@ struct Shot {
     order: Option<f32>,
     /// Changes what is shown.
     settings: fn(&mut SceneSettings),
+    /// Views open beside the world, with the page in front of each.
+    plots: Vec<(Plot, usize)>,
+    /// Parts set to zero.
+    ablations: Vec<Ablation>,
 }
 
 fn main() -> Result<()> {
@@ -67,6 +74,9 @@ fn main() -> Result<()> {
         for shot in panels {
             panels::shoot(&folder, &shot, PROMPT, &updates)?;
         }
+    }
+    for shot in wanted(study_shots()) {
+        shoot_studied(&folder, &shot)?;
     }
     for name in ModelConfig::preset_names() {
         for shot in wanted(vec![shot(&format!("arch-{name}"), overview)]) {
@@ -96,6 +106,8 @@ fn shot(name: &str, pose: PoseOf) -> Shot {
         pose,
         order: None,
         settings: |_| {},
+        plots: Vec::new(),
+        ablations: Vec::new(),
     }
 }
 
@@ -220,6 +232,52 @@ fn demo_shots() -> Vec<Shot> {
     shots
 }
 
+/// Shots that need answers of the engine.
+fn study_shots() -> Vec<Shot> {
+    let mut shots = Vec::new();
+    let head = Ablation::new(HookPoint::block(1, BlockSite::Z), Some(3));
+    let neuron = Ablation::new(HookPoint::block(1, BlockSite::MlpPost), Some(33));
+    for theme in [Theme::Dark, Theme::Light] {
+        let suffix = if theme == Theme::Light { "-light" } else { "" };
+        let mut view = |name: &str, plot: Plot, page: usize, ablations: Vec<Ablation>| {
+            shots.push(Shot {
+                theme,
+                has_panels: true,
+                plots: vec![(plot, page)],
+                ablations,
+                ..shot(&format!("{name}{suffix}"), overview)
+            });
+        };
+        view("panel-saliency", Plot::Saliency, 0, Vec::new());
+        view("panel-saliency-layers", Plot::Saliency, 1, Vec::new());
+        view("panel-saliency-heads", Plot::Saliency, 2, Vec::new());
+        view("panel-saliency-neurons", Plot::Saliency, 3, Vec::new());
+        view("panel-lens", Plot::Lens, 0, Vec::new());
+        view("panel-attribution", Plot::Lens, 1, Vec::new());
+        view("panel-attribution-heads", Plot::Lens, 2, Vec::new());
+        view("panel-attribution-neurons", Plot::Lens, 3, Vec::new());
+        view("panel-ablation", Plot::Ablation, 0, vec![head, neuron]);
+        let by: [(&str, fn(&mut SceneSettings)); 2] = [
+            ("gradient", |settings| settings.color_by = ColorBy::Gradient),
+            ("direct", |settings| settings.color_by = ColorBy::Direct),
+        ];
+        let from: [(&str, PoseOf); 2] = [
+            ("", overview),
+            ("-layer", |l, s| Viewpoint::Layer.pose(l, s)),
+        ];
+        for (name, settings) in by {
+            for (place, pose) in from {
+                shots.push(Shot {
+                    theme,
+                    settings,
+                    ..shot(&format!("color-by-{name}{place}{suffix}"), pose)
+                });
+            }
+        }
+    }
+    shots
+}
+
 fn long_shots() -> Vec<Shot> {
     vec![
         shot("long-overview", overview),
@@ -305,6 +363,7 @@ fn options(shot: &Shot) -> ViewerOptions {
     ViewerOptions {
         theme: shot.theme,
         has_panels: shot.has_panels,
+        plots: shot.plots.iter().map(|(plot, _)| *plot).collect(),
         ..ViewerOptions::default()
     }
 }
@@ -323,6 +382,35 @@ fn shoot_all(folder: &Path, shots: Vec<Shot>, updates: &[EngineUpdate]) -> Resul
         shoot(folder, &shot, &mut offscreen)?;
     }
     Ok(())
+}
+
+/// A shot with the engine still there, so that it answers what the views and colours ask.
+fn shoot_studied(folder: &Path, shot: &Shot) -> Result<()> {
+    let engine = EngineHandle::start()?;
+    let mut updates = run(&engine, ModelSource::Demo, Prompt::Text(PROMPT.to_owned()))?;
+    if !shot.ablations.is_empty() {
+        engine.request(EngineRequest::SetAblations(shot.ablations.clone()))?;
+        while let Some(update) = engine.wait_update() {
+            let is_last = matches!(update, EngineUpdate::LensDone);
+            updates.push(update);
+            if is_last {
+                break;
+            }
+        }
+    }
+    let subject = Subject::Model {
+        engine,
+        prompt: PROMPT.to_owned(),
+    };
+    let mut offscreen = Offscreen::new(subject, &options(shot), 1680, 720)?;
+    (shot.settings)(&mut offscreen.world().resource_mut::<SceneSettings>());
+    offscreen.world().resource_mut::<UiSettings>().pages = shot.plots.clone();
+    for update in updates {
+        offscreen.feed(update);
+    }
+    offscreen.draw();
+    offscreen.wait_for_studies();
+    shoot(folder, shot, &mut offscreen)
 }
 
 fn shoot_shape(folder: &Path, name: &str, shot: &Shot) -> Result<()> {
