@@ -116,6 +116,8 @@ impl NeuronList {
         let mut clicked = None;
         TableBuilder::new(ui)
             .striped(true)
+            .sense(egui::Sense::click())
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .auto_shrink([false, true])
             .column(Column::initial(104.0).at_least(80.0).clip(true))
             .column(Column::initial(70.0).at_least(50.0).clip(true))
@@ -161,6 +163,9 @@ impl NeuronList {
                             .shrink2(egui::vec2(4.0, 3.0));
                         signed_bar(ui, view.theme, zone, share.value, limit);
                     });
+                    if row.response().clicked() {
+                        clicked = Some(share);
+                    }
                 });
             });
         if let Some(sorting) = sort_asked {
