@@ -402,9 +402,11 @@ fn shoot_studied(folder: &Path, shot: &Shot) -> Result<()> {
         engine,
         prompt: PROMPT.to_owned(),
     };
-    let mut offscreen = Offscreen::new(subject, &options(shot), 1680, 720)?;
+    let mut offscreen = Offscreen::new(subject, &options(shot), 1600, 1000)?;
     (shot.settings)(&mut offscreen.world().resource_mut::<SceneSettings>());
-    offscreen.world().resource_mut::<UiSettings>().pages = shot.plots.clone();
+    let mut ui = offscreen.world().resource_mut::<UiSettings>();
+    ui.pages.clone_from(&shot.plots);
+    ui.scale = 1.0; // The larger the picture, the more of a view is in it.
     for update in updates {
         offscreen.feed(update);
     }
