@@ -56,6 +56,9 @@ const PAGES: [(Page, &str); 4] = [
     (Page::Neurons, "Neurons"),
 ];
 
+/// Room for pages and methods side by side, in points.
+const WIDE: f32 = 640.0;
+
 impl SaliencyPlot {
     /// Brings a page to the front, counted from 0.
     pub fn turn_to(&mut self, page: usize) {
@@ -77,9 +80,21 @@ impl SaliencyPlot {
             return;
         };
         let config = &model.config;
-        pages(ui, &mut self.page, &PAGES);
+        // A low wide place has no room for a line each.
+        if ui.available_width() > WIDE {
+            ui.horizontal(|ui| {
+                pages(ui, &mut self.page, &PAGES);
+                ui.separator();
+                self.methods(ui);
+            });
+        } else {
+            pages(ui, &mut self.page, &PAGES);
+            self.methods(ui);
+        }
         chooser.ui(ui, view);
-        self.methods(ui, view);
+        if self.method == Method::Integrated {
+            self.integration.ui(ui, view);
+        }
         let question = match self.method {
             Method::Integrated => match self.integration.settings() {
                 Some(settings) => Question::Integrated { wish, settings },
@@ -115,7 +130,7 @@ impl SaliencyPlot {
         });
     }
 
-    fn methods(&mut self, ui: &mut Ui, view: &PlotView<'_>) {
+    fn methods(&mut self, ui: &mut Ui) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 3.0;
             for (method, title, hint) in Method::ALL {
@@ -123,9 +138,6 @@ impl SaliencyPlot {
                     .on_hover_text(hint);
             }
         });
-        if self.method == Method::Integrated {
-            self.integration.ui(ui, view);
-        }
     }
 
     fn answer(
