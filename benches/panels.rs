@@ -18,6 +18,7 @@ use llmscope::config::ModelConfig;
 use llmscope::engine::LoadedModel;
 use llmscope::hook::HookPoint;
 use llmscope::trace::{Activation, Pass, Trace, Vocab};
+use llmscope::viewer::inference::Studies;
 use llmscope::viewer::playback::Playhead;
 use llmscope::viewer::ui::panels::{Plot, PlotView, Plots};
 use llmscope::viewer::ui::theme;
@@ -210,7 +211,13 @@ impl<'a> Bench<'a> {
             text, plot, plots, ..
         } = self;
         let positions = text.trace.positions();
+        let tokens: Vec<u32> = text.trace.tokens().collect();
+        let studies = Studies::default();
         let view = PlotView {
+            lens_reading: &|_, _| None,
+            tokens: &tokens,
+            ablations: &[],
+            studies: &studies,
             model: Some(&text.model),
             positions: &positions,
             version: 1,

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use llmscope::ablation::Ablation;
 use llmscope::analysis::projection::{ProjectionSettings, project};
 use llmscope::color::{Scaling, Theme};
 use llmscope::config::ModelConfig;
@@ -23,8 +24,9 @@ use llmscope::layout::{CellId, GroundRect, Kind, ModelLayout};
 use llmscope::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, save_png};
-use llmscope::viewer::scene::{Cloud, CloudPoint, PointCloud, SceneSettings};
-use llmscope::viewer::ui::panels::plots::Plot;
+use llmscope::viewer::scene::{Cloud, CloudPoint, ColorBy, PointCloud, SceneSettings};
+use llmscope::viewer::ui::UiSettings;
+use llmscope::viewer::ui::panels::Plot;
 use llmscope::viewer::viewpoint::{Pose, Screen, Viewpoint};
 use llmscope::weight::{WeightPoint, WeightSite};
 use rand::{Rng as _, SeedableRng as _};
@@ -46,8 +48,10 @@ struct Shot {
     order: Option<f32>,
     /// Changes what is shown.
     settings: fn(&mut SceneSettings),
-    /// Views beside the world.
-    plots: Vec<Plot>,
+    /// Views open beside the world, with the page in front of each.
+    plots: Vec<(Plot, usize)>,
+    /// Parts set to zero.
+    ablations: Vec<Ablation>,
     /// Whether the vocabulary's projection stands in the world.
     has_cloud: bool,
 }
@@ -76,6 +80,9 @@ fn main() -> Result<()> {
         for shot in panels {
             panels::shoot(&folder, &shot, PROMPT, &updates)?;
         }
+    }
+    for shot in wanted(study_shots()) {
+        shoot_studied(&folder, &shot)?;
     }
     for name in ModelConfig::preset_names() {
         for shot in wanted(vec![shot(&format!("arch-{name}"), overview)]) {
@@ -106,6 +113,7 @@ fn shot(name: &str, pose: PoseOf) -> Shot {
         order: None,
         settings: |_| {},
         plots: Vec::new(),
+        ablations: Vec::new(),
         has_cloud: false,
     }
 }
@@ -230,7 +238,7 @@ fn demo_shots() -> Vec<Shot> {
         shots.push(Shot {
             theme,
             has_panels: true,
-            plots: vec![Plot::Embeddings],
+            plots: vec![(Plot::Embeddings, 0)],
             ..shot(&format!("panel-embeddings{suffix}"), overview)
         });
         shots.push(Shot {
@@ -238,6 +246,52 @@ fn demo_shots() -> Vec<Shot> {
             has_cloud: true,
             ..shot(&format!("cloud{suffix}"), Pose::before_cloud)
         });
+    }
+    shots
+}
+
+/// Shots that need answers of the engine.
+fn study_shots() -> Vec<Shot> {
+    let mut shots = Vec::new();
+    let head = Ablation::new(HookPoint::block(1, BlockSite::Z), Some(3));
+    let neuron = Ablation::new(HookPoint::block(1, BlockSite::MlpPost), Some(33));
+    for theme in [Theme::Dark, Theme::Light] {
+        let suffix = if theme == Theme::Light { "-light" } else { "" };
+        let mut view = |name: &str, plot: Plot, page: usize, ablations: Vec<Ablation>| {
+            shots.push(Shot {
+                theme,
+                has_panels: true,
+                plots: vec![(plot, page)],
+                ablations,
+                ..shot(&format!("{name}{suffix}"), overview)
+            });
+        };
+        view("panel-saliency", Plot::Saliency, 0, Vec::new());
+        view("panel-saliency-layers", Plot::Saliency, 1, Vec::new());
+        view("panel-saliency-heads", Plot::Saliency, 2, Vec::new());
+        view("panel-saliency-neurons", Plot::Saliency, 3, Vec::new());
+        view("panel-lens", Plot::Lens, 0, Vec::new());
+        view("panel-attribution", Plot::Lens, 1, Vec::new());
+        view("panel-attribution-heads", Plot::Lens, 2, Vec::new());
+        view("panel-attribution-neurons", Plot::Lens, 3, Vec::new());
+        view("panel-ablation", Plot::Ablation, 0, vec![head, neuron]);
+        let by: [(&str, fn(&mut SceneSettings)); 2] = [
+            ("gradient", |settings| settings.color_by = ColorBy::Gradient),
+            ("direct", |settings| settings.color_by = ColorBy::Direct),
+        ];
+        let from: [(&str, PoseOf); 2] = [
+            ("", overview),
+            ("-layer", |l, s| Viewpoint::Layer.pose(l, s)),
+        ];
+        for (name, settings) in by {
+            for (place, pose) in from {
+                shots.push(Shot {
+                    theme,
+                    settings,
+                    ..shot(&format!("color-by-{name}{place}{suffix}"), pose)
+                });
+            }
+        }
     }
     shots
 }
@@ -374,7 +428,7 @@ fn options(shot: &Shot) -> ViewerOptions {
     ViewerOptions {
         theme: shot.theme,
         has_panels: shot.has_panels,
-        plots: shot.plots.clone(),
+        plots: shot.plots.iter().map(|(plot, _)| *plot).collect(),
         ..ViewerOptions::default()
     }
 }
@@ -405,6 +459,37 @@ fn shoot_all(folder: &Path, shots: Vec<Shot>, updates: &[EngineUpdate]) -> Resul
     Ok(())
 }
 
+/// A shot with the engine still there, so that it answers what the views and colours ask.
+fn shoot_studied(folder: &Path, shot: &Shot) -> Result<()> {
+    let engine = EngineHandle::start()?;
+    let mut updates = run(&engine, ModelSource::Demo, Prompt::Text(PROMPT.to_owned()))?;
+    if !shot.ablations.is_empty() {
+        engine.request(EngineRequest::SetAblations(shot.ablations.clone()))?;
+        while let Some(update) = engine.wait_update() {
+            let is_last = matches!(update, EngineUpdate::LensDone);
+            updates.push(update);
+            if is_last {
+                break;
+            }
+        }
+    }
+    let subject = Subject::Model {
+        engine,
+        prompt: PROMPT.to_owned(),
+    };
+    let mut offscreen = Offscreen::new(subject, &options(shot), 1600, 1000)?;
+    (shot.settings)(&mut offscreen.world().resource_mut::<SceneSettings>());
+    let mut ui = offscreen.world().resource_mut::<UiSettings>();
+    ui.pages.clone_from(&shot.plots);
+    ui.scale = 1.0; // The larger the picture, the more of a view is in it.
+    for update in updates {
+        offscreen.feed(update);
+    }
+    offscreen.draw();
+    offscreen.wait_for_studies();
+    shoot(folder, shot, &mut offscreen)
+}
+
 fn shoot_shape(folder: &Path, name: &str, shot: &Shot) -> Result<()> {
     let subject = Subject::Shape {
         name: name.to_owned(),
@@ -416,7 +501,8 @@ fn shoot_shape(folder: &Path, name: &str, shot: &Shot) -> Result<()> {
 
 fn shoot(folder: &Path, shot: &Shot, offscreen: &mut Offscreen) -> Result<()> {
     offscreen.draw(); // Where the panels are, the camera knows from here on.
-    if !shot.plots.is_empty() {
+    let has_points = shot.plots.iter().any(|(plot, _)| *plot == Plot::Embeddings);
+    if has_points {
         // What views compute beside the frames is there soon.
         for _ in 0..40 {
             std::thread::sleep(Duration::from_millis(10));

@@ -83,7 +83,7 @@ fn field_cell(near: NearTile, cell: u32) -> Cell {
     out.near_left = vec2(field.x + f32(col) * out.size.x, field.z - f32(row) * out.size.y);
     let is_weight = field.kind == FIELD_WEIGHT;
     let number = exact_at(field, row, col);
-    if !number.is_there || (!is_weight && col > row) {
+    if !number.is_there || field.far_scale < 0.0 || (!is_weight && col > row) {
         return out;
     }
     var shown = 1.0;

@@ -111,7 +111,7 @@ const NOT_FINITE: f32 = 3.0e38;
 @group(0) @binding(1) var<uniform> world: World;
 // The values that are seen in detail.
 @group(0) @binding(2) var<storage, read> pool: array<f32>;
-// Position by position, in the order of the hook points.
+// Position by position, in the order of the hook points; less than zero where there is no number.
 @group(0) @binding(3) var<storage, read> tiles: array<Tile>;
 @group(0) @binding(4) var<storage, read> blocks: array<Block>;
 @group(0) @binding(5) var<storage, read> fields: array<Field>;

@@ -67,6 +67,10 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
             }
             value_color = mix(value_color, exact_color, exact_share);
         }
+        // Less than nothing: there are no numbers.
+        if field.far_scale < 0.0 {
+            value_color = world.no_value.rgb;
+        }
         color = mix(color, value_color, shown);
         let inside = abs(fract(in.place) - 0.5);
         let edge = min((0.5 - inside.x) / span.x, (0.5 - inside.y) / span.y);

@@ -64,6 +64,10 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         }
         color = mix(far_color, cell_color, near_share);
     }
+    // Less than nothing: there is no number.
+    if tile.rms < 0.0 {
+        color = world.no_value.rgb;
+    }
     color = mix(world.no_value.rgb, color, shown);
 
     // Lines between cells fade in as cells grow; those between heads sooner.

@@ -208,6 +208,57 @@ fn record_writes_every_frame_and_keeps_what_is_there() {
 }
 
 #[test]
+fn a_world_is_coloured_by_parts_in_a_prediction_and_parts_of_the_pass_are_set_to_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let shoot = |name: &str, more: &[&str]| {
+        let path = folder.path().join(name);
+        let file = path.display().to_string();
+        llmscope(&["snapshot", "-o", &file, "--size", "330x200"])
+            .args([
+                "--model",
+                &model(),
+                "--prompt",
+                "The fox",
+                "--camera",
+                "layer",
+            ])
+            .args(more)
+            .assert()
+            .success();
+        fs::read(path).unwrap()
+    };
+
+    let pictures = [
+        shoot("value.png", &[]),
+        shoot("gradient.png", &["--color-by", "gradient"]),
+        shoot("direct.png", &["--color-by", "direct"]),
+        shoot("ablated.png", &["--ablate", "blocks.0.hook_mlp_out"]),
+    ];
+
+    for (index, picture) in pictures.iter().enumerate() {
+        assert!(!pictures[..index].contains(picture), "{index}");
+    }
+    let again = shoot("again.png", &["--color-by", "gradient"]);
+    assert_eq!(again, pictures[1]);
+}
+
+#[test]
+fn what_a_shape_has_no_values_for_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let fresh = folder.path().join("fresh.png").display().to_string();
+    for (option, value) in [
+        ("--color-by", "gradient"),
+        ("--ablate", "blocks.0.attn.hook_z:0"),
+    ] {
+        let mut command = llmscope(&["snapshot", "-o", &fresh, "--arch", "gpt2", option, value]);
+
+        let output = command.output().unwrap();
+
+        assert_fails(&output, 2, &[option, "--model"]);
+    }
+}
+
+#[test]
 fn pictures_that_cannot_be_made_are_refused_and_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let existing = folder.path().join("existing.png");
@@ -217,7 +268,7 @@ fn pictures_that_cannot_be_made_are_refused_and_lose_nothing() {
     let fresh_folder = folder.path().join("fresh").display().to_string();
     let video = folder.path().join("film.mp4").display().to_string();
     let model = model();
-    let cases: [(&[&str], i32, &[&str]); 15] = [
+    let cases: [(&[&str], i32, &[&str]); 17] = [
         (
             &["snapshot", "-o", &fresh, "--hide", "weights,walls"],
             2,
@@ -278,6 +329,22 @@ fn pictures_that_cannot_be_made_are_refused_and_lose_nothing() {
             &["snapshot", "-o", &fresh, "--model", "no/such/folder/"],
             4,
             &["no/such/folder"],
+        ),
+        (
+            &[
+                "snapshot",
+                "-o",
+                &fresh,
+                "--ablate",
+                "blocks.9.attn.hook_z:0",
+            ],
+            2,
+            &["blocks.9", "layers go from 0"],
+        ),
+        (
+            &["snapshot", "-o", &fresh, "--color-by", "mood"],
+            2,
+            &["mood", "gradient"],
         ),
         (&["record", "-o", &video], 2, &["folder"]),
         (&["record", "-o", "/proc/nothing"], 5, &["/proc/nothing"]),

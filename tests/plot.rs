@@ -776,3 +776,110 @@ fn every_picture_of_the_gallery_has_its_command_beneath_it() {
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     assert!(readme.contains("](GALLERY.md)"));
 }
+
+#[test]
+fn embeddings_are_where_the_analysis_puts_them() {
+    use llmscope::analysis::projection::{
+        Method, ProjectionSettings, TsneSettings, project_tokens,
+    };
+    use llmscope::hook::HookPoint;
+    use std::ops::ControlFlow;
+
+    let tokens = read_ids(&fixture("gpt2").join("reference.json"), "tokens");
+    let model = common::load("gpt2");
+    let trace = common::trace_tokens(&model, &[&tokens]);
+    let values = trace.activation(HookPoint::Embed).unwrap();
+    let tsne = TsneSettings {
+        perplexity: 3.0,
+        ..TsneSettings::default()
+    };
+    for (method, view) in [
+        (
+            Method::Pca,
+            &["embeddings", "--dims", "3", "--seed", "5"][..],
+        ),
+        (
+            Method::Tsne(tsne),
+            &[
+                "embeddings",
+                "--method",
+                "tsne",
+                "--perplexity",
+                "3",
+                "--dims",
+                "3",
+                "--seed",
+                "5",
+            ],
+        ),
+    ] {
+        let settings = ProjectionSettings {
+            method,
+            n_dims: 3,
+            seed: 5,
+            ..ProjectionSettings::default()
+        };
+        let expected = project_tokens(
+            values.values(),
+            model.config().d_model,
+            &tokens,
+            model.vocab(),
+            &settings,
+            &mut |_| ControlFlow::Continue(()),
+        );
+        let expected = expected.unwrap();
+        let json = json(view, "gpt2");
+
+        for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
+            let points = expected.projection.points.iter().skip(axis).step_by(3);
+            let points: Vec<f32> = points.copied().collect();
+            assert_eq!(column(&json, name), points, "{view:?} {name}");
+        }
+        assert_eq!(column(&json, "length"), expected.lengths);
+    }
+}
+
+#[cfg(feature = "viewer")]
+#[test]
+fn architecture_is_the_world_with_its_parts_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (model, theme) in [("--arch=gpt2", "light"), ("--model=demo", "dark")] {
+        let [png, svg] = ["a.png", "a.svg"].map(|name| folder.path().join(name));
+        for path in [&png, &svg] {
+            let output = Command::new(PROGRAM)
+                .args([
+                    "plot",
+                    "architecture",
+                    model,
+                    "--theme",
+                    theme,
+                    "--scale=1",
+                    "--force",
+                ])
+                .args(["--size=900x520", "-o"])
+                .arg(path)
+                .env("NODEVICE_SELECT", "1")
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{stderr}");
+        }
+
+        let picture = BufReader::new(File::open(&png).unwrap());
+        let reader = png::Decoder::new(picture).read_info().unwrap();
+        let size = (reader.info().width, reader.info().height);
+        assert_eq!(size, (900, 520));
+        let svg = fs::read_to_string(svg).unwrap();
+        assert!(usvg::Tree::from_str(&svg, &usvg::Options::default()).is_ok());
+        assert_eq!(svg.matches("<image").count(), 1);
+        for part in [
+            "token embedding",
+            "attention patterns",
+            "MLP neurons",
+            "logits",
+            "next tokens",
+        ] {
+            assert!(svg.contains(part), "{model} lacks {part}");
+        }
+    }
+}

@@ -92,6 +92,19 @@ pub struct PictureArgs {
     pub arc_pool: PoolArg,
 }
 
+/// What the colours and heights of the world stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorByArg {
+    /// The numbers themselves
+    #[default]
+    Value,
+    /// Derivative times value: what the most probable next token's logit would lose, to first order,
+    /// without the number
+    Gradient,
+    /// What the number adds to that logit by itself
+    Direct,
+}
+
 /// What the weights of several heads become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PoolArg {

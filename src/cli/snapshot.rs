@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::error::CliError;
-use super::options::{PictureArgs, RunArgs};
+use super::options::{ColorByArg, PictureArgs, RunArgs};
+use crate::ablation::Ablation;
 use crate::hook::HookPoint;
 
 /// Options of `snapshot`.
@@ -32,6 +33,13 @@ pub struct SnapshotArgs {
     /// The position in the text whose values are shown, from 0; the last without it
     #[arg(long, value_name = "N")]
     pub step: Option<usize>,
+    /// Parts set to zero at every position, such as
+    /// `blocks.1.attn.hook_z:3,blocks.1.mlp.hook_post:33`
+    #[arg(long, value_name = "HOOK:INDEX,...", value_delimiter = ',')]
+    pub ablate: Vec<Ablation>,
+    /// What colours and heights stand for
+    #[arg(long, value_name = "WHAT", default_value = "value")]
+    pub color_by: ColorByArg,
     /// Whether the panels beside the world are in the picture
     #[arg(long, value_name = "SWITCH", default_value = "off")]
     pub panels: Switch,
@@ -77,6 +85,8 @@ pub enum PlotArg {
     Saliency,
     /// What each layer would predict, and which part adds what
     Lens,
+    /// What a prediction loses without some parts
+    Ablation,
 }
 
 #[cfg(feature = "viewer")]
@@ -89,6 +99,7 @@ impl From<PlotArg> for crate::viewer::ui::panels::Plot {
             PlotArg::Embeddings => Self::Embeddings,
             PlotArg::Saliency => Self::Saliency,
             PlotArg::Lens => Self::Lens,
+            PlotArg::Ablation => Self::Ablation,
         }
     }
 }
@@ -120,7 +131,6 @@ pub fn run(_args: &SnapshotArgs) -> Result<(), CliError> {
 #[cfg(feature = "viewer")]
 pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
     use super::stage;
-    use crate::engine::EngineHandle;
     use crate::viewer::app::{Subject, ViewerOptions};
     use crate::viewer::capture::{Offscreen, PngError, save_png};
     use crate::viewer::viewpoint::Viewpoint;
@@ -151,15 +161,17 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
         viewpoint,
         has_panels: args.panels == Switch::On || !args.open.is_empty(),
         plots: args.open.iter().copied().map(Into::into).collect(),
+        color_by: stage::color_by(args.color_by, &args.run)?,
         ..stage::picture_options(&args.picture, &config)?
     };
     let (subject, updates) = if args.run.model.arch.is_some() {
-        (stage::live_subject(&args.run)?, Vec::new())
+        (
+            stage::live_subject_without(&args.run, &args.ablate)?,
+            Vec::new(),
+        )
     } else {
-        let (engine, prompt) = stage::start_engine(&args.run)?;
+        let (engine, prompt) = stage::start_engine_without(&args.run, &args.ablate)?;
         let updates = run_to_step(&engine, args.step)?;
-        // The picture needs what was computed, not who computed it.
-        let engine = EngineHandle::start().map_err(|error| CliError::Failed(error.to_string()))?;
         (Subject::Model { engine, prompt }, updates)
     };
     let size = args.picture.size;
@@ -176,6 +188,7 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
         (None, Some(stop)) => offscreen.show_stop(stop).map_err(CliError::Usage)?,
         (None, None) => offscreen.look_from(|layout, screen| viewpoint.pose(layout, screen)),
     }
+    offscreen.wait_for_studies();
     let texts = [
         (
             "Software".to_owned(),

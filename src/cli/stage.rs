@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::error::CliError;
-use super::options::{PictureArgs, PoolArg, RunArgs, ThemeArg};
+use super::options::{ColorByArg, PictureArgs, PoolArg, RunArgs, ThemeArg, check_ablations};
 use super::prompt::Prompt as Asked;
 use super::snapshot::SnapshotCamera;
+use crate::ablation::Ablation;
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::{
@@ -14,7 +15,7 @@ use crate::engine::{
 use crate::model::SamplerSettings;
 use crate::viewer::app::{Subject, ViewerError, ViewerOptions};
 use crate::viewer::capture::PngError;
-use crate::viewer::scene::{ArcChoice, Pooling};
+use crate::viewer::scene::{ArcChoice, ColorBy, Pooling};
 use crate::viewer::viewpoint::Viewpoint;
 
 impl From<ViewerError> for CliError {
@@ -59,6 +60,19 @@ impl From<ThemeArg> for Theme {
     }
 }
 
+/// What colours and heights stand for, if there is something to work that out from.
+pub(super) fn color_by(asked: ColorByArg, run: &RunArgs) -> Result<ColorBy, CliError> {
+    match asked {
+        ColorByArg::Value => return Ok(ColorBy::Value),
+        ColorByArg::Gradient | ColorByArg::Direct => {}
+    }
+    run.model.require_weights("--color-by")?;
+    Ok(match asked {
+        ColorByArg::Direct => ColorBy::Direct,
+        _ => ColorBy::Gradient,
+    })
+}
+
 /// How a picture's world looks.
 pub(super) fn picture_options(
     picture: &PictureArgs,
@@ -96,7 +110,18 @@ impl From<SnapshotCamera> for Viewpoint {
 /// A model's thread that was asked to load it and to begin the text; and the text, for the prompt
 /// box.
 pub(super) fn start_engine(args: &RunArgs) -> Result<(EngineHandle, String), CliError> {
+    start_engine_without(args, &[])
+}
+
+/// The same with these parts set to zero.
+pub(super) fn start_engine_without(
+    args: &RunArgs,
+    ablate: &[Ablation],
+) -> Result<(EngineHandle, String), CliError> {
     let asked = args.prompt.read()?;
+    if !ablate.is_empty() {
+        check_ablations(ablate, &args.model.config()?)?;
+    }
     let engine = EngineHandle::start()
         .map_err(|error| CliError::Failed(format!("cannot start the model's thread: {error}")))?;
     engine.request(EngineRequest::Load {
@@ -108,6 +133,9 @@ pub(super) fn start_engine(args: &RunArgs) -> Result<(EngineHandle, String), Cli
         ..SamplerSettings::default()
     }))?;
     engine.request(EngineRequest::SetLens(true))?;
+    if !ablate.is_empty() {
+        engine.request(EngineRequest::SetAblations(ablate.to_vec()))?;
+    }
     let (prompt, text) = match asked {
         Asked::Default => (Prompt::Text(super::prompt::DEFAULT_TEXT.to_owned()), None),
         Asked::Text(text) => (Prompt::Text(text.clone()), Some(text)),
@@ -120,6 +148,17 @@ pub(super) fn start_engine(args: &RunArgs) -> Result<(EngineHandle, String), Cli
 
 /// What is to be seen, running in the window's own time.
 pub(super) fn live_subject(args: &RunArgs) -> Result<Subject, CliError> {
+    live_subject_without(args, &[])
+}
+
+/// The same with these parts set to zero.
+pub(super) fn live_subject_without(
+    args: &RunArgs,
+    ablate: &[Ablation],
+) -> Result<Subject, CliError> {
+    if !ablate.is_empty() {
+        args.model.require_weights("--ablate")?;
+    }
     if let Some(config) = args.model.arch() {
         return Ok(Subject::Shape {
             name: args.model.name(),
@@ -128,7 +167,7 @@ pub(super) fn live_subject(args: &RunArgs) -> Result<Subject, CliError> {
     }
     // What can be known to be wrong before the window opens is said in the terminal.
     args.model.config()?;
-    let (engine, prompt) = start_engine(args)?;
+    let (engine, prompt) = start_engine_without(args, ablate)?;
     Ok(Subject::Model { engine, prompt })
 }
 

@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::error::CliError;
-use super::options::{RunArgs, ThemeArg};
+use super::options::{ColorByArg, RunArgs, ThemeArg};
+use crate::ablation::Ablation;
 
 /// Options of `view`.
 #[derive(Clone, Debug, Args)]
@@ -14,6 +15,13 @@ pub struct ViewArgs {
     /// The colours of background and text
     #[arg(long, value_name = "THEME", default_value = "dark")]
     pub theme: ThemeArg,
+    /// Parts set to zero at every position, such as
+    /// `blocks.1.attn.hook_z:3,blocks.1.mlp.hook_post:33`
+    #[arg(long, value_name = "HOOK:INDEX,...", value_delimiter = ',')]
+    pub ablate: Vec<Ablation>,
+    /// What colours and heights stand for
+    #[arg(long, value_name = "WHAT", default_value = "value")]
+    pub color_by: ColorByArg,
 }
 
 /// Opens the window and returns when it is closed.
@@ -39,10 +47,14 @@ pub fn run(args: &ViewArgs) -> Result<(), CliError> {
     let asks_for_calm = std::env::var_os("LLMSCOPE_REDUCED_MOTION");
     let options = ViewerOptions {
         theme: args.theme.into(),
+        color_by: super::stage::color_by(args.color_by, &args.run)?,
         has_reduced_motion: asks_for_calm.is_some_and(|value| value == "1"),
         settings_folder: settings_file::folder(),
         ..ViewerOptions::default()
     };
-    run_window(super::stage::live_subject(&args.run)?, &options)?;
+    run_window(
+        super::stage::live_subject_without(&args.run, &args.ablate)?,
+        &options,
+    )?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The labels along an edge of a map: all of them where there is room, else every so many.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::TextAnchor;
 use super::look::{LABEL_SIZE, SMALL_SIZE};
+use super::marks::TextAnchor;
 
 /// What the rows or columns of a map are.
 #[derive(Clone, Debug, Default, PartialEq)]

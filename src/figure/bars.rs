@@ -2,8 +2,8 @@
 
 use super::axis::Axis;
 use super::canvas::{Area, Canvas};
-use super::drawing::{Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
+use super::marks::{Stroke, TextAnchor};
 use super::number::{exact, short, tick, ticks};
 use super::scale::ColorScale;
 use super::sheet::Chart;

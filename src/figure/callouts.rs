@@ -1,15 +1,16 @@
 //! A picture with names beside it, each led to its place by a line.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Pixels, Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
+use super::marks::{Pixels, Stroke, TextAnchor};
 use super::sheet::Chart;
 
 /// A name for a place of the picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Callout {
-    /// The place: shares of the picture's width and height from the top left.
-    pub place: (f32, f32),
+    /// The place seen from the left, and from the right: shares of the picture's width and height
+    /// from the top left.
+    pub places: [(f32, f32); 2],
     /// What is there.
     pub title: String,
     /// More of it, in a line each.
@@ -91,51 +92,65 @@ impl Callouts {
         TITLE + most.max().unwrap_or(0) as f32 * DETAIL + GAP
     }
 
-    /// The callouts of the left half and of the right one, each from the top down.
+    /// The callouts of each side, left and right, from the top down: taken in turn, so that both have
+    /// as many.
     fn sides(&self) -> [Vec<usize>; 2] {
         let mut order: Vec<usize> = (0..self.callouts.len()).collect();
-        order.sort_by(|a, b| {
-            self.callouts[*a]
-                .place
-                .0
-                .total_cmp(&self.callouts[*b].place.0)
-        });
+        let height = |index: &usize| self.callouts[*index].places[0].1;
+        order.sort_by(|a, b| height(a).total_cmp(&height(b)));
+        [0, 1].map(|side| order.iter().copied().skip(side).step_by(2).collect())
+    }
+
+    /// The same with all that is to the left on the left: no line from one side then crosses one from
+    /// the other.
+    fn parted_sides(&self) -> [Vec<usize>; 2] {
+        let mut order: Vec<usize> = (0..self.callouts.len()).collect();
+        let place = |index: &usize| self.callouts[*index].places[0];
+        order.sort_by(|a, b| place(a).0.total_cmp(&place(b).0));
         let right = order.split_off(order.len().div_ceil(2));
         [order, right].map(|mut side| {
-            side.sort_by(|a, b| {
-                self.callouts[*a]
-                    .place
-                    .1
-                    .total_cmp(&self.callouts[*b].place.1)
-            });
+            side.sort_by(|a, b| place(a).1.total_cmp(&place(b).1));
             side
         })
     }
 
-    /// Where each side's names end, and the places they lead to.
+    /// Each side's lines, from the names beside `names` to the places on `picture`.
     pub(super) fn leaders(&self, names: Area, picture: Area) -> [Vec<Leader>; 2] {
-        let sides = self.sides();
-        let ends = [picture.x - 12.0, picture.right() + 12.0];
-        let mut all = [Vec::new(), Vec::new()];
-        for ((side, x), leaders) in sides.iter().zip(ends).zip(&mut all) {
-            let pitch = names.height / side.len().max(1) as f32;
-            let from: Vec<(f32, f32)> = (0..side.len())
+        let leaders = self.lead(self.sides(), [0, 1], names, picture);
+        let [left, right] = &leaders;
+        let mut pairs = left.iter().flat_map(|a| right.iter().map(move |b| (a, b)));
+        if !pairs.any(|(a, b)| crosses(a, b)) {
+            return leaders;
+        }
+        self.lead(self.parted_sides(), [0, 0], names, picture)
+    }
+
+    /// Leads the names of each side to their places, as seen from `seen_from`.
+    fn lead(
+        &self,
+        sides: [Vec<usize>; 2],
+        seen_from: [usize; 2],
+        names: Area,
+        picture: Area,
+    ) -> [Vec<Leader>; 2] {
+        let lead = |side: usize, x: f32| {
+            let callouts = &sides[side];
+            let pitch = names.height / callouts.len().max(1) as f32;
+            let from: Vec<(f32, f32)> = (0..callouts.len())
                 .map(|slot| (x, names.y + (slot as f32 + 0.5) * pitch))
                 .collect();
-            let to: Vec<(usize, (f32, f32))> = side
-                .iter()
-                .map(|index| {
-                    let (x, y) = self.callouts[*index].place;
-                    let at = (
-                        picture.x + x * picture.width,
-                        picture.y + y * picture.height,
-                    );
-                    (*index, at)
-                })
-                .collect();
-            *leaders = uncrossed(&from, &to);
-        }
-        all
+            let place = |index: &usize| {
+                let (x, y) = self.callouts[*index].places[seen_from[side]];
+                let at = (
+                    picture.x + x * picture.width,
+                    picture.y + y * picture.height,
+                );
+                (*index, at)
+            };
+            let to: Vec<(usize, (f32, f32))> = callouts.iter().map(place).collect();
+            uncrossed(&from, &to)
+        };
+        [lead(0, picture.x - 12.0), lead(1, picture.right() + 12.0)]
     }
 
     fn draw_name(&self, canvas: &mut Canvas<'_>, leader: &Leader, anchor: TextAnchor) {
@@ -187,7 +202,7 @@ impl Chart for Callouts {
             for leader in side {
                 let stroke = Stroke::new(look.faint(), 0.9);
                 canvas.drawing.line(&[leader.from, leader.to], stroke);
-                canvas.drawing.disc(leader.to, 3.6, look.ground(), "");
+                canvas.drawing.disc(leader.to, 3.6, look.paper(), "");
                 canvas.drawing.disc(leader.to, 2.4, look.text(), "");
                 self.draw_name(canvas, leader, anchor);
             }

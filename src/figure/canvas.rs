@@ -1,8 +1,9 @@
 //! A drawing with its fonts and its look.
 
-use super::drawing::{Drawing, TextAnchor, TextMark};
+use super::drawing::Drawing;
 use super::lettering::Lettering;
 use super::look::Look;
+use super::marks::{TextAnchor, TextMark};
 use crate::color::Rgb;
 
 /// A rectangle, in units from the top left.

@@ -2,8 +2,8 @@
 
 use super::axis::Axis;
 use super::canvas::{Area, Canvas};
-use super::drawing::{Pixels, Stroke, TextAnchor};
 use super::look::SMALL_SIZE;
+use super::marks::{Pixels, Stroke, TextAnchor};
 use super::number::{exact, short};
 use super::scale::ColorScale;
 use super::sheet::Chart;
@@ -180,9 +180,17 @@ impl Chart for Heatmap {
                 side
             }
         };
+        let mut cell = (
+            (room.width / n_columns).min(1.6 * w),
+            (room.height / n_rows).min(1.6 * h),
+        );
+        if self.cell.is_some_and(|(w, h)| w == h) {
+            // What was square stays so.
+            cell = (cell.0.min(cell.1), cell.0.min(cell.1));
+        }
         let cells = Area {
-            width: n_columns * snapped((room.width / n_columns).min(1.6 * w)),
-            height: n_rows * snapped((room.height / n_rows).min(1.6 * h)),
+            width: n_columns * snapped(cell.0),
+            height: n_rows * snapped(cell.1),
             ..room
         };
         let look = canvas.look();

@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use resvg::usvg::fontdb::{Database, Source};
 use resvg::usvg::{Node, Options, Tree};
 
-use super::drawing::{FAMILIES, escape};
+use super::drawing::FAMILIES;
+use super::marks::escape;
 
 /// The fonts of a drawing.
 ///

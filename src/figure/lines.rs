@@ -2,8 +2,8 @@
 
 use super::axis::Axis;
 use super::canvas::{Area, Canvas};
-use super::drawing::{Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
+use super::marks::{Stroke, TextAnchor};
 use super::number::{exact, tick, ticks};
 use super::sheet::Chart;
 use crate::color::{Colormap, Rgb};

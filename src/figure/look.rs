@@ -23,18 +23,18 @@ impl Look {
     }
 
     /// What lies under everything.
-    pub fn ground(self) -> Rgb {
+    pub fn paper(self) -> Rgb {
         self.theme.neutrals().background
     }
 
     /// What lies under data, a little apart from the ground.
     pub fn plate(self) -> Rgb {
-        mix(self.ground(), self.theme.neutrals().no_value, 0.32)
+        mix(self.paper(), self.theme.neutrals().no_value, 0.32)
     }
 
     /// Cells without a value.
     pub fn no_value(self) -> Rgb {
-        mix(self.ground(), self.theme.neutrals().no_value, 0.55)
+        mix(self.paper(), self.theme.neutrals().no_value, 0.55)
     }
 
     /// Titles and values.
@@ -44,22 +44,22 @@ impl Look {
 
     /// Labels of axes.
     pub fn label(self) -> Rgb {
-        mix(self.ground(), self.text(), 0.80)
+        mix(self.paper(), self.text(), 0.80)
     }
 
     /// What is read last: notes, units.
     pub fn faint(self) -> Rgb {
-        mix(self.ground(), self.text(), 0.62)
+        mix(self.paper(), self.text(), 0.62)
     }
 
     /// Axes and leaders.
     pub fn line(self) -> Rgb {
-        mix(self.ground(), self.theme.neutrals().line, 0.75)
+        mix(self.paper(), self.theme.neutrals().line, 0.75)
     }
 
     /// Lines of a grid.
     pub fn grid(self) -> Rgb {
-        mix(self.ground(), self.theme.neutrals().line, 0.28)
+        mix(self.paper(), self.theme.neutrals().line, 0.28)
     }
 
     /// NaN and the infinities.
@@ -74,7 +74,7 @@ impl Look {
             let (a, b) = (luminance(color) + 0.05, luminance(under) + 0.05);
             a.max(b) / a.min(b)
         };
-        let (text, ground) = (self.text(), self.ground());
+        let (text, ground) = (self.text(), self.paper());
         if contrast(text) >= contrast(ground) {
             text
         } else {

@@ -11,7 +11,7 @@ pub fn short(value: f32) -> String {
     let size = value.abs();
     let text = if size == 0.0 {
         "0".to_owned()
-    } else if size >= 99_999.5 || size < 0.000_95 {
+    } else if !(0.000_95..99_999.5).contains(&size) {
         scientific(value)
     } else if size >= 99.95 {
         format!("{value:.0}")
@@ -51,7 +51,12 @@ pub(super) fn tick(value: f64, step: f64) -> String {
     if !(1e-4..1e6).contains(&size) {
         return with_minus(&scientific(value as f32));
     }
-    let decimals = (-step.log10().floor()).clamp(0.0, 8.0) as usize;
+    // As many as the step has: a quarter has two.
+    let is_whole = |decimals: &usize| {
+        let scaled = step * 10f64.powi(*decimals as i32);
+        (scaled - scaled.round()).abs() < 1e-6 * scaled
+    };
+    let decimals = (0..8).find(is_whole).unwrap_or(8);
     let text = format!("{value:.decimals$}");
     if value >= 10_000.0 && decimals == 0 {
         return crate::analysis::grouped(value as u64);

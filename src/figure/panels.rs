@@ -1,8 +1,8 @@
 //! Many small maps side by side in one scale, as all heads of a model at a glance.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Pixels, Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
+use super::marks::{Pixels, Stroke, TextAnchor};
 use super::number::exact;
 use super::scale::ColorScale;
 use super::sheet::Chart;

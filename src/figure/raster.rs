@@ -4,8 +4,9 @@ use resvg::tiny_skia::{FilterQuality, IntSize, Pixmap, PixmapPaint, Transform};
 use resvg::usvg::Tree;
 use thiserror::Error;
 
-use super::drawing::{Drawing, Layer, Placed};
+use super::drawing::Drawing;
 use super::lettering::Lettering;
+use super::marks::{Layer, Placed};
 
 /// Why there are no pixels of a drawing.
 #[derive(Debug, Error)]

@@ -1,8 +1,8 @@
 //! A text, token by token, each on its colour and over its number.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Stroke, TextAnchor};
 use super::look::SMALL_SIZE;
+use super::marks::{Stroke, TextAnchor};
 use super::number::{exact, short};
 use super::scale::{ACROSS_HEIGHT, ColorScale};
 use super::sheet::Chart;

@@ -1,8 +1,8 @@
 //! From a number to its colour, and the bar that says how.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Stroke, TextAnchor};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
+use super::marks::{Stroke, TextAnchor};
 use super::number::{tick, ticks};
 use crate::analysis::{MatrixRange, grouped};
 use crate::color::{Colormap, Rgb, Theme};

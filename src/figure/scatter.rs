@@ -1,8 +1,9 @@
 //! Points in a plane or in space, named where there is room.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Paint, Stroke, TextAnchor};
+use super::crowd::Crowd;
 use super::look::{LABEL_SIZE, SMALL_SIZE, mix};
+use super::marks::{Paint, Stroke, TextAnchor};
 use super::number::{tick, ticks};
 use super::sheet::Chart;
 use crate::color::{Colormap, Rgb};
@@ -31,7 +32,7 @@ pub struct Scatter {
 
 const SIDE: f32 = 620.0;
 /// Where space is looked at from: turned and tilted, in radians.
-const TURN: f32 = 0.62;
+const TURN: f32 = -0.62;
 const TILT: f32 = 0.42;
 
 impl Scatter {
@@ -98,17 +99,22 @@ impl Scatter {
                 canvas.drawing.line(&line.map(on_page), stroke);
             }
         }
-        let places = [[0.0, -1.0, 1.16], [-1.0, 0.0, 1.12], [1.16, -1.0, 0.0]];
-        for (axis, place) in self.axes.iter().zip(places) {
-            let at = on_page(place);
-            canvas.text(axis, at, LABEL_SIZE, look.faint(), TextAnchor::Middle);
-        }
+        let [across, up, deep] =
+            [[0.0, -1.0, 1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]].map(on_page);
+        let mut say = |axis: usize, at: (f32, f32), degrees: f32, anchor: TextAnchor| {
+            if let Some(title) = self.axes.get(axis) {
+                canvas.rotated(title, at, LABEL_SIZE, look.faint(), degrees, anchor);
+            }
+        };
+        say(0, (across.0 - 14.0, across.1 + 24.0), 0.0, TextAnchor::End);
+        say(1, (up.0 - 12.0, up.1), -90.0, TextAnchor::Middle);
+        say(2, (deep.0 + 14.0, deep.1 + 24.0), 0.0, TextAnchor::Start);
     }
 
     fn draw_plane(&self, canvas: &mut Canvas<'_>, plot: Area, middle: [f32; 3], half: f32) {
         let look = canvas.look();
-        for axis in 0..2 {
-            let low = f64::from(middle[axis] - half);
+        for (axis, center) in middle.into_iter().enumerate().take(2) {
+            let low = f64::from(center - half);
             let (all, step) = ticks(low, low + 2.0 * f64::from(half), 6);
             for value in all {
                 let share = ((value - low) / (2.0 * f64::from(half))) as f32;
@@ -161,6 +167,7 @@ impl Scatter {
     ) {
         let look = canvas.look();
         let mut taken: Vec<Area> = Vec::new();
+        let crowd = Crowd::of(placed.iter().map(|(at, ..)| *at));
         let mut order: Vec<usize> = (0..placed.len()).collect();
         order.sort_by(|a, b| {
             let key = |index: &usize| (placed[*index].2.is_marked, placed[*index].1);
@@ -198,7 +205,16 @@ impl Scatter {
                 if !is_inside || taken.iter().any(|other| area.overlaps(other)) {
                     continue;
                 }
-                let color = mix(look.plate(), look.text(), 0.5 + 0.45 * nearness);
+                // Only what is asked for may hide points.
+                if !point.is_marked && crowd.covers(&area) {
+                    continue;
+                }
+                let share = if point.is_marked {
+                    1.0
+                } else {
+                    0.5 + 0.4 * nearness
+                };
+                let color = mix(look.plate(), look.text(), share);
                 let at = (left, top + 0.82 * size);
                 canvas.text(&label, at, size, color, TextAnchor::Start);
                 taken.push(area);
@@ -208,6 +224,8 @@ impl Scatter {
     }
 }
 
+/// A line to the ground says where each point stands, unless there are more.
+const MAX_DROPS: usize = 120;
 /// More names than this are a wall of text.
 const MAX_NAMES: usize = 260;
 
@@ -266,9 +284,19 @@ impl Chart for Scatter {
         let n = placed.len().max(1) as f32;
         let radius = (60.0 / n.sqrt()).clamp(0.9, 4.5);
         let opacity = if n > 2000.0 { 0.55 } else { 1.0 };
+        if self.is_space() && placed.len() <= MAX_DROPS {
+            for (at, _, point) in &placed {
+                let [x, _, z] = unit(point);
+                let foot = on_page([x, -1.0, z]);
+                canvas
+                    .drawing
+                    .line(&[*at, foot], Stroke::new(look.grid(), 0.75));
+                canvas.drawing.disc(foot, 1.4, look.line(), "");
+            }
+        }
         for (at, nearness, point) in &placed {
             let grown = if point.is_marked {
-                1.6f32.max(radius)
+                (1.5 * radius).max(3.2)
             } else {
                 radius
             };

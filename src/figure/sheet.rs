@@ -1,9 +1,10 @@
 //! A figure: charts below one another, under a title and over a line that says what they are of.
 
 use super::canvas::{Area, Canvas};
-use super::drawing::{Drawing, TextAnchor};
+use super::drawing::Drawing;
 use super::lettering::Lettering;
 use super::look::{HEADING_SIZE, Look, SMALL_SIZE, SUBTITLE_SIZE, TITLE_SIZE};
+use super::marks::TextAnchor;
 
 /// Something drawn into an area.
 pub trait Chart {
@@ -50,7 +51,7 @@ impl Figure {
         canvas.drawing.set_title(&self.title);
         canvas.drawing.rect(
             [-2.0, -2.0, width + 4.0, height + 4.0],
-            look.ground(),
+            look.paper(),
             0.0,
             "",
         );
@@ -81,16 +82,12 @@ impl Figure {
         let charts = sizes.iter().map(|(width, _)| *width).fold(0.0, f32::max);
         let title = measure.width(&self.title, TITLE_SIZE);
         let subtitles = self.subtitles.iter();
-        let said = subtitles
-            .map(|line| measure.width(line, SUBTITLE_SIZE))
-            .chain(
-                self.notes
-                    .iter()
-                    .map(|line| measure.width(line, SMALL_SIZE)),
-            )
-            .fold(title, f32::max);
-        // A long line is cut rather than that it stretches a small figure far.
-        let said = said.min(charts.max(MIN_WIDTH) * 1.25).min(1000.0);
+        let subtitles = subtitles.map(|line| measure.width(line, SUBTITLE_SIZE));
+        let notes = self.notes.iter();
+        let notes = notes.map(|line| measure.width(line, SMALL_SIZE));
+        // A long text of the model's is cut rather than that it stretches a small figure far.
+        let notes = notes.map(|width| width.min(charts.max(MIN_WIDTH) * 1.25));
+        let said = subtitles.chain(notes).fold(title, f32::max).min(1000.0);
         let width = charts.max(said).max(MIN_WIDTH) + 2.0 * MARGIN;
         let height: f32 = sizes.iter().map(|(_, height)| height).sum();
         let around = self.head_height() + self.foot_height();

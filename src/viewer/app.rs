@@ -25,7 +25,7 @@ use super::camera::CameraPlugin;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
-use super::scene::{ArcChoice, SceneSettings};
+use super::scene::{ArcChoice, ColorBy, SceneSettings};
 use super::selection::SelectionPlugin;
 use super::slots::SlotsFile;
 use super::ui::panels::plots::Plot;
@@ -76,6 +76,8 @@ pub struct ViewerOptions {
     pub settings_folder: Option<PathBuf>,
     /// The views that are open beside the world to begin with.
     pub plots: Vec<Plot>,
+    /// What colours and heights stand for.
+    pub color_by: ColorBy,
     /// Kinds left out of the world.
     pub hidden: BTreeSet<Kind>,
     /// Which heads have arcs, and what an arc stands for.
@@ -94,6 +96,7 @@ impl Default for ViewerOptions {
             has_reduced_motion: false,
             settings_folder: None,
             plots: Vec::new(),
+            color_by: ColorBy::default(),
             hidden: BTreeSet::new(),
             arc_choice: ArcChoice::default(),
         }
@@ -284,6 +287,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         .insert_resource(RenderErrorHandler(stop_drawing));
     let mut scene = app.world_mut().resource_mut::<SceneSettings>();
     scene.theme = options.theme;
+    scene.color_by = options.color_by;
     scene.hidden.clone_from(&options.hidden);
     scene.arc_choice.clone_from(&options.arc_choice);
     app.insert_resource(CameraSettings {

@@ -184,6 +184,12 @@ impl ActiveTrace {
         recorded.chain(live.copied()).collect()
     }
 
+    /// Every pass, in order, the one being computed as far as it has come.
+    pub fn passes(&self) -> impl Iterator<Item = &Pass> {
+        let recorded = self.trace.iter().flat_map(Trace::passes);
+        recorded.map(Arc::as_ref).chain(&self.live)
+    }
+
     /// How many positions there are, the pass being computed included.
     pub fn n_pos(&self) -> usize {
         self.trace.as_ref().map_or(0, Trace::len)

@@ -12,7 +12,9 @@ use super::ViewerSystems;
 use super::inference::{ActiveTrace, TraceEvent};
 use super::playback::Playhead;
 use super::pointing::{Pointer, SelectionWish};
-use super::scene::{CellHeights, DrawList, Eye, Highlight, SceneLayout, SceneSettings, ValueTable};
+use super::scene::{
+    CellHeights, DrawList, Eye, Highlight, Overlay, SceneLayout, SceneSettings, ValueTable,
+};
 use super::viewpoint::{CameraWish, Pose, Screen};
 use crate::layout::{Cell, GroundRect, ModelLayout, Ray};
 
@@ -254,6 +256,7 @@ fn point(
     camera: Query<(&Camera, &GlobalTransform), With<Camera3d>>,
     layout: Res<SceneLayout>,
     trace: Res<ActiveTrace>,
+    overlay: Res<Overlay>,
     values: Res<ValueTable>,
     settings: Res<SceneSettings>,
     list: Res<DrawList>,
@@ -282,7 +285,9 @@ fn point(
     if let Some(layout) = layout.as_ref().as_ref()
         && (aim.place.is_some() || aim.pinned.is_some())
     {
-        let heights = CellHeights::new(layout, &trace, &values, &settings, &list, &eye, *playhead);
+        let heights = CellHeights::new(
+            layout, &trace, &overlay, &values, &settings, &list, &eye, *playhead,
+        );
         let height = |cell: Option<Cell>| match cell {
             Some(Cell::Value(cell)) => heights.height(cell),
             _ => 0.0,

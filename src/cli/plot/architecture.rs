@@ -1,17 +1,21 @@
 //! `plot architecture`: the 3D world from above, every part named with its shape and its count.
 
+#[cfg(feature = "viewer")]
+mod parts;
+
 use clap::Args;
 
 use super::output::{Format, OutputArgs, Plot};
 use super::table::{Cell, Table};
+#[cfg(feature = "viewer")]
 use crate::analysis::grouped;
 use crate::cli::error::CliError;
 use crate::cli::options::RunArgs;
 use crate::config::ModelConfig;
 use crate::figure::Figure;
-use crate::hook::{Axis, BlockSite, HookPoint};
+use crate::hook::{Axis, HookPoint};
 use crate::layout::{GroundRect, ModelLayout};
-use crate::weight::{WeightPoint, WeightSite};
+use crate::weight::WeightPoint;
 
 /// Options of `plot architecture`.
 #[derive(Clone, Debug, Args)]
@@ -22,14 +26,6 @@ pub struct ArchitectureArgs {
     /// Where it goes.
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-/// A part of the picture that is named.
-pub(super) struct Part {
-    pub title: String,
-    pub details: Vec<String>,
-    /// Where it stands.
-    pub rect: GroundRect,
 }
 
 impl ArchitectureArgs {
@@ -113,6 +109,7 @@ impl ArchitectureArgs {
         table
     }
 
+    #[cfg(feature = "viewer")]
     fn subtitle(config: &ModelConfig) -> String {
         format!(
             "{} parameters · {} layers · {} heads · {} neurons · {} wide · {} tokens of vocabulary",
@@ -142,8 +139,8 @@ impl ArchitectureArgs {
         let (picture, parts) = self.render(config, width, height)?;
         let callouts = parts
             .into_iter()
-            .map(|(part, place)| Callout {
-                place,
+            .map(|(part, places)| Callout {
+                places,
                 title: part.title,
                 details: part.details,
             })
@@ -159,7 +156,8 @@ impl ArchitectureArgs {
         let colors = if self.run.model.arch.is_some() {
             "the shape alone: no weights, so no values"
         } else {
-            "colours are values of the text; every cell is one number"
+            "colours are of values: from afar the root mean square of each vector, and each head's \
+             attention weights"
         };
         Ok(Figure {
             title: self.title(),
@@ -173,14 +171,21 @@ impl ArchitectureArgs {
         })
     }
 
-    /// The world from above, and where on the picture each part is: shares from its top left.
+    /// The world from above, and where on the picture each part's left and right
+    /// edges are: shares from its top left.
     #[cfg(feature = "viewer")]
     fn render(
         &self,
         config: &ModelConfig,
         width: u32,
         height: u32,
-    ) -> Result<(crate::viewer::capture::Picture, Vec<(Part, (f32, f32))>), CliError> {
+    ) -> Result<
+        (
+            crate::viewer::capture::Picture,
+            Vec<(parts::Part, [(f32, f32); 2])>,
+        ),
+        CliError,
+    > {
         use crate::cli::stage;
         use crate::engine::EngineHandle;
         use crate::viewer::app::{Subject, ViewerOptions};
@@ -213,12 +218,18 @@ impl ArchitectureArgs {
         let mut placed = Vec::new();
         offscreen.look_from(|layout, screen| {
             let pose = Viewpoint::Overview.pose(layout, screen);
-            for part in parts(config, layout) {
-                if let Some(place) = pose.project(part.rect.center(), aspect)
-                    && place.abs().max_element() < 1.0
-                {
-                    let place = (0.5 + 0.5 * place.x, 0.5 - 0.5 * place.y);
-                    placed.push((part, place));
+            for part in parts::parts(config, layout) {
+                let middle = part.rect.center();
+                let half = 0.5 * part.rect.size.x;
+                let seen = [-half, half].map(|aside| {
+                    let mut edge = middle;
+                    edge.x += aside;
+                    let place = pose.project(edge, aspect)?;
+                    let is_seen = place.abs().max_element() < 1.0;
+                    is_seen.then_some((0.5 + 0.5 * place.x, 0.5 - 0.5 * place.y))
+                });
+                if let [Some(left), Some(right)] = seen {
+                    placed.push((part, [left, right]));
                 }
             }
             pose
@@ -259,139 +270,4 @@ fn value_shape(config: &ModelConfig, hook: HookPoint) -> String {
             _ => side.to_string(),
         });
     sides.collect::<Vec<_>>().join("x")
-}
-
-/// What is named in the picture, the sites of a layer spread over all layers.
-#[cfg(feature = "viewer")]
-fn parts(config: &ModelConfig, layout: &ModelLayout) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let mut name = |title: String, details: Vec<String>, rect: Option<GroundRect>| {
-        if let Some(rect) = rect {
-            parts.push(Part {
-                title,
-                details,
-                rect,
-            });
-        }
-    };
-    let weight_count = |weights: &[WeightPoint]| {
-        let counts = weights.iter().map(|weight| {
-            let (n_rows, n_columns) = config.weight_slice(*weight).shape();
-            (n_rows * n_columns) as u64
-        });
-        grouped(counts.sum())
-    };
-    let n = |count: usize| grouped(count as u64);
-    let embed = layout.hook_rect(HookPoint::Embed);
-    name(
-        "token embedding".to_owned(),
-        vec![
-            format!("{} tokens x {}", n(config.d_vocab), n(config.d_model)),
-            format!("{} parameters", weight_count(&[WeightPoint::Embed])),
-        ],
-        embed,
-    );
-    name(
-        "position embedding".to_owned(),
-        vec![
-            format!("{} positions x {}", n(config.n_ctx), n(config.d_model)),
-            format!("{} parameters", weight_count(&[WeightPoint::PosEmbed])),
-        ],
-        layout.hook_rect(HookPoint::PosEmbed),
-    );
-    let sites = named_sites();
-    for (index, (site, weights)) in sites.iter().enumerate() {
-        let layer = index * config.n_layers / sites.len();
-        let (title, detail) = site_words(config, *site);
-        let points: Vec<WeightPoint> = weights
-            .iter()
-            .map(|site| WeightPoint::block(layer, *site))
-            .collect();
-        let mut details = vec![detail];
-        if !points.is_empty() {
-            details.push(format!("{} parameters a layer", weight_count(&points)));
-        }
-        let hook = HookPoint::block(layer, *site);
-        name(
-            format!("{title}, layer {layer}"),
-            details,
-            layout.hook_rect(hook),
-        );
-    }
-    name(
-        "final norm".to_owned(),
-        vec![format!(
-            "{} parameters",
-            weight_count(&[WeightPoint::FinalNormScale, WeightPoint::FinalNormShift])
-        )],
-        layout.hook_rect(HookPoint::FinalNormalized),
-    );
-    let tied = if config.tie_word_embeddings {
-        "read with the token embedding".to_owned()
-    } else {
-        format!("{} parameters", weight_count(&[WeightPoint::Unembed]))
-    };
-    name(
-        "logits".to_owned(),
-        vec![format!("{} for each token", n(config.d_vocab)), tied],
-        layout.hook_rect(HookPoint::Logits),
-    );
-    parts
-}
-
-/// The tensors of a layer that are named, with the weights that make them.
-#[cfg(feature = "viewer")]
-fn named_sites() -> [(BlockSite, Vec<WeightSite>); 7] {
-    use WeightSite as W;
-    [
-        (BlockSite::ResidPre, vec![]),
-        (
-            BlockSite::Q,
-            vec![
-                W::Query,
-                W::QueryBias,
-                W::Key,
-                W::KeyBias,
-                W::Value,
-                W::ValueBias,
-            ],
-        ),
-        (BlockSite::Pattern, vec![]),
-        (BlockSite::AttnOut, vec![W::Output, W::OutputBias]),
-        (BlockSite::MlpPost, vec![W::MlpIn, W::MlpInBias]),
-        (BlockSite::MlpOut, vec![W::MlpOut, W::MlpOutBias]),
-        (BlockSite::ResidPost, vec![]),
-    ]
-}
-
-#[cfg(feature = "viewer")]
-fn site_words(config: &ModelConfig, site: BlockSite) -> (&'static str, String) {
-    let n = |count: usize| grouped(count as u64);
-    let wide = format!("{} numbers a token", n(config.d_model));
-    match site {
-        BlockSite::ResidPre => ("residual stream", wide),
-        BlockSite::Q => (
-            "queries, keys, values",
-            format!("3 x {} heads x {}", n(config.n_heads), n(config.d_head)),
-        ),
-        BlockSite::Pattern => (
-            "attention patterns",
-            format!(
-                "{} heads a layer, {} in all",
-                n(config.n_heads),
-                n(config.n_layers * config.n_heads)
-            ),
-        ),
-        BlockSite::AttnOut => ("attention out", wide),
-        BlockSite::MlpPost => (
-            "MLP neurons",
-            format!(
-                "{} a layer, {} in all",
-                n(config.d_mlp),
-                n(config.n_layers * config.d_mlp)
-            ),
-        ),
-        BlockSite::MlpOut => ("MLP out", wide),
-        other => (other.title(), wide),
-    }
 }

@@ -6,7 +6,7 @@ use super::output::{OutputArgs, Plot};
 use super::table::{Cell, Table};
 use super::target::{TargetArgs, note_target, target_words};
 use super::text::{Reading, TextArgs};
-use crate::analysis::{Matrix, MatrixRange};
+use crate::analysis::{Matrix, MatrixRange, grouped};
 use crate::attribution::DirectAttribution;
 use crate::cli::error::CliError;
 use crate::figure::{Axis, Bar, Bars, Chart, ColorScale, Figure, Heatmap, short};
@@ -210,7 +210,11 @@ impl AttributionArgs {
             };
             shares.sort_by(|a, b| key(b.value).total_cmp(&key(a.value)));
             shares.truncate(self.top.clamp(1, MAX_BARS));
-            heading = format!("the {} greatest of {n_all} by magnitude", shares.len());
+            heading = format!(
+                "the {} greatest of {} by magnitude",
+                shares.len(),
+                grouped(n_all as u64)
+            );
         }
         let bars: Vec<Bar> = shares.iter().map(bar).collect();
         let limit = bars

@@ -20,10 +20,10 @@ use bevy::time::TimeUpdateStrategy;
 pub use png_file::{PngError, save_png};
 
 use super::app::{DrawFailure, Subject, ViewerError, ViewerOptions, offscreen_app};
-use super::inference::{ActiveTrace, TraceEvent};
+use super::inference::{ActiveTrace, Studies, TraceEvent};
 use super::material::UploadMeter;
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
-use super::scene::{SceneLayout, SceneSettings, WeightStore};
+use super::scene::{Overlay, SceneLayout, SceneSettings, WeightStore};
 use super::tour::{ActiveTour, Run, TourWish};
 use super::viewpoint::{CameraSettings, CameraWish, Pose, Screen, Viewpoint};
 use crate::engine::EngineUpdate;
@@ -335,6 +335,25 @@ impl Offscreen {
             height: self.size.y,
             rgba,
         })
+    }
+
+    /// Lets frames pass until every study that was asked for is answered, and what colours and heights
+    /// are to stand for is there.
+    pub fn wait_for_studies(&mut self) {
+        let mut n_quiet = 0;
+        while n_quiet < 3 {
+            self.sub_apps.main.run_default_schedule();
+            let world = self.world();
+            let settings = world.resource::<SceneSettings>();
+            let is_quiet = !world.resource::<Studies>().is_busy()
+                && world.resource::<Overlay>().is_settled(settings);
+            if is_quiet {
+                n_quiet += 1;
+            } else {
+                n_quiet = 0;
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
     }
 
     /// Draws until everything has settled, and reads the frame back.

@@ -63,12 +63,27 @@ impl Asked {
 pub struct Studies {
     last_id: u64,
     asked: BTreeMap<Topic, Asked>,
+    /// What was answered last for each topic, and the answer; it stays while the next is worked on.
+    answered: BTreeMap<Topic, (Study, Answer)>,
 }
 
 impl Studies {
     /// What was asked last for a topic, if anything was.
     pub fn get(&self, topic: Topic) -> Option<&Asked> {
         self.asked.get(&topic)
+    }
+
+    /// The study that was answered last for a topic, and its answer: of another question perhaps, or
+    /// another text.
+    pub fn last_answer(&self, topic: Topic) -> Option<(&Study, &Answer)> {
+        let (study, answer) = self.answered.get(&topic)?;
+        Some((study, answer))
+    }
+
+    /// Whether any study is under way.
+    pub fn is_busy(&self) -> bool {
+        let mut all = self.asked.values();
+        all.any(|asked| matches!(asked.state, StudyState::Working(_)))
     }
 
     /// Notes a question for a topic, in place of the one before, and says what the engine is to be
@@ -99,6 +114,14 @@ impl Studies {
         wishes
     }
 
+    /// Forgets that a topic's question failed, so that it can be asked again.
+    pub fn forget_failure(&mut self, topic: Topic) {
+        let is_failed = |asked: &Asked| matches!(asked.state, StudyState::Failed(_));
+        if self.get(topic).is_some_and(is_failed) {
+            self.asked.remove(&topic);
+        }
+    }
+
     /// Forgets a topic's question, and says what the engine is to be told.
     pub fn cancel(&mut self, topic: Topic) -> Vec<EngineWish> {
         let cancelled = self.asked.remove(&topic);
@@ -112,7 +135,10 @@ impl Studies {
     pub fn note(&mut self, event: &TraceEvent) {
         match event {
             // The answers are of another model.
-            TraceEvent::ModelLoaded => self.asked.clear(),
+            TraceEvent::ModelLoaded => {
+                self.asked.clear();
+                self.answered.clear();
+            }
             TraceEvent::StudyProgress { id, n_done, n_all } => {
                 self.set(*id, StudyState::Working(Some((*n_done, *n_all))));
             }
@@ -123,15 +149,29 @@ impl Studies {
                     Err(message) => StudyState::Failed(message.clone()),
                 },
             ),
+            // It may be a study's, or the end of all of them; one that is answered yet is taken back.
+            TraceEvent::Failed(why) => {
+                for asked in self.asked.values_mut() {
+                    if matches!(asked.state, StudyState::Working(_)) {
+                        asked.state = StudyState::Failed(why.clone());
+                    }
+                }
+            }
             _ => {}
         }
     }
 
     fn set(&mut self, id: u64, state: StudyState) {
-        let asked = self.asked.values_mut().find(|asked| asked.study.id == id);
-        if let Some(asked) = asked {
-            asked.state = state;
+        let asked = self.asked.iter_mut();
+        let asked = asked.into_iter().find(|(_, asked)| asked.study.id == id);
+        let Some((topic, asked)) = asked else {
+            return;
+        };
+        if let StudyState::Done(answer) = &state {
+            let answered = (asked.study.clone(), answer.clone());
+            self.answered.insert(*topic, answered);
         }
+        asked.state = state;
     }
 }
 
@@ -139,14 +179,19 @@ impl Studies {
 pub(super) fn concerns(event: &TraceEvent) -> bool {
     matches!(
         event,
-        TraceEvent::ModelLoaded | TraceEvent::StudyProgress { .. } | TraceEvent::StudyDone { .. }
+        TraceEvent::ModelLoaded
+            | TraceEvent::StudyProgress { .. }
+            | TraceEvent::StudyDone { .. }
+            | TraceEvent::Failed(_)
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::attribution::TargetWish;
+    use crate::attribution::{AblationEffect, Target, TargetWish};
 
     const QUESTION: Question = Question::Direct {
         wish: TargetWish {
@@ -181,6 +226,41 @@ mod tests {
         let asked = studies.get(Topic::Direct).unwrap();
         assert!(asked.is_of(&[1, 2, 3], &[]) && !asked.is_of(&[1, 2], &[]));
         assert!(studies.get(Topic::Gradients).is_none());
+    }
+
+    #[test]
+    fn the_last_answer_stays_while_the_next_is_worked_on_and_a_failure_can_be_asked_again() {
+        let mut studies = Studies::default();
+        studies.ask(Topic::Ablation, &[1], &[], QUESTION);
+        let effect = AblationEffect {
+            parts: Vec::new(),
+            target: Target {
+                pos: 0,
+                token: 0,
+                minus: None,
+            },
+            value_before: 1.0,
+            value_after: 0.0,
+            logits_before: vec![1.0],
+            logits_after: vec![0.0],
+            kl: vec![0.0],
+        };
+        studies.note(&TraceEvent::StudyDone {
+            id: 1,
+            answer: Ok(Answer::Ablation(Arc::new(effect))),
+        });
+        studies.ask(Topic::Ablation, &[1, 2], &[], QUESTION);
+        assert!(studies.is_busy());
+        let (study, _) = studies.last_answer(Topic::Ablation).unwrap();
+        assert_eq!(study.tokens, [1]);
+
+        studies.note(&TraceEvent::Failed("no memory".to_owned()));
+        assert!(!studies.is_busy());
+        let again = studies.ask(Topic::Ablation, &[1, 2], &[], QUESTION);
+        assert!(again.is_empty(), "not by itself");
+        studies.forget_failure(Topic::Ablation);
+        let again = studies.ask(Topic::Ablation, &[1, 2], &[], QUESTION);
+        assert_eq!(again.len(), 1);
     }
 
     #[test]

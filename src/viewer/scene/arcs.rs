@@ -50,7 +50,9 @@ impl ArcChoice {
             for (cell, weight) in pooled.iter_mut().zip(row) {
                 match self.pooling {
                     Pooling::Mean => *cell += weight,
-                    Pooling::Max => *cell = cell.max(*weight),
+                    // Of parts of either sign, the loudest.
+                    Pooling::Max if weight.abs() > cell.abs() => *cell = *weight,
+                    Pooling::Max => {}
                 }
             }
         }

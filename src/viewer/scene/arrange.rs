@@ -88,6 +88,9 @@ pub fn shown_hooks(layout: &ModelLayout) -> Vec<HookPoint> {
     blocks.chain(bands).collect()
 }
 
+/// The far scale of a square without numbers.
+const NO_FIELD: f32 = -1.0;
+
 fn inverse(value: f32) -> f32 {
     if value > 0.0 { 1.0 / value } else { 0.0 }
 }
@@ -131,7 +134,7 @@ pub(super) fn arrange_blocks(
     list.fields = squares(layout, &values, &ranges);
     list.fields
         .extend(weight_fields(layout, &weights, settings.ranges.end));
-    list.fields.extend(pooled_squares(layout, &values));
+    list.fields.extend(pooled_squares(layout, &values, &ranges));
     arrange_world(layout, &values, &settings, &mut list);
 }
 
@@ -142,7 +145,8 @@ fn squares(
 ) -> Vec<Field> {
     let mut fields = Vec::new();
     for band in &layout.bands {
-        let is_pattern = band.hook.site() == Some(BlockSite::Pattern);
+        let is_pattern = values.is_weights(band.hook);
+        let is_there = values.has_attention(band.hook);
         let scale = ranges[&band.hook].range.scale();
         for head in 0..band.n_heads {
             let rect = band.square(head);
@@ -160,7 +164,11 @@ fn squares(
                     FIELD_SCORES
                 },
                 value_scale: scale,
-                far_scale: if is_pattern { 1.0 } else { scale },
+                far_scale: match is_pattern {
+                    _ if !is_there => NO_FIELD,
+                    true => 1.0,
+                    false => scale,
+                },
                 overview: values.square(band.hook, head).unwrap_or(0) as u32,
                 ..Field::default()
             });
@@ -170,7 +178,11 @@ fn squares(
 }
 
 /// What each layer's patterns come down to together, beside its heads.
-fn pooled_squares(layout: &ModelLayout, values: &ValueTable) -> Vec<Field> {
+fn pooled_squares(
+    layout: &ModelLayout,
+    values: &ValueTable,
+    ranges: &BTreeMap<HookPoint, TensorRange>,
+) -> Vec<Field> {
     let places = layout
         .bands
         .iter()
@@ -184,8 +196,17 @@ fn pooled_squares(layout: &ModelLayout, values: &ValueTable) -> Vec<Field> {
             n_rows: layout.n_lanes as u32,
             n_cols: layout.n_lanes as u32,
             order: band.order as u32,
-            kind: FIELD_PATTERN,
-            far_scale: 1.0,
+            kind: if values.is_weights(band.hook) {
+                FIELD_PATTERN
+            } else {
+                FIELD_SCORES
+            },
+            value_scale: ranges[&band.hook].range.scale(),
+            far_scale: match values.is_weights(band.hook) {
+                _ if !values.has_attention(band.hook) => NO_FIELD,
+                true => 1.0,
+                false => ranges[&band.hook].range.scale(),
+            },
             overview: values.pooled_square(band.layer) as u32,
             ..Field::default()
         })

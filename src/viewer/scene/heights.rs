@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::arrange::{TensorRange, shown_hooks, tensor_ranges};
 use super::eye::Eye;
+use super::overlay::Overlay;
 use super::values::ValueTable;
 use super::{DrawList, SceneSettings};
 use crate::color::Scaling;
@@ -16,6 +17,9 @@ use crate::viewer::playback::Playhead;
 pub struct CellHeights<'a> {
     layout: &'a ModelLayout,
     trace: &'a ActiveTrace,
+    overlay: &'a Overlay,
+    /// Whether patterns span 0 to 1.
+    has_weights: bool,
     list: &'a DrawList,
     eye: &'a Eye,
     playhead: Playhead,
@@ -28,6 +32,7 @@ impl<'a> CellHeights<'a> {
     pub fn new(
         layout: &'a ModelLayout,
         trace: &'a ActiveTrace,
+        overlay: &'a Overlay,
         values: &ValueTable,
         settings: &SceneSettings,
         list: &'a DrawList,
@@ -37,6 +42,8 @@ impl<'a> CellHeights<'a> {
         Self {
             layout,
             trace,
+            overlay,
+            has_weights: !values.has_parts(),
             list,
             eye,
             playhead,
@@ -81,7 +88,7 @@ impl<'a> CellHeights<'a> {
         let share = (pixels - uniform.flat_pixels) / (uniform.risen_pixels - uniform.flat_pixels);
         let share = share.clamp(0.0, 1.0);
         let risen = share * share * (3.0 - 2.0 * share);
-        let token = self.trace.token(cell.pos)?;
+        let token = self.overlay.token(self.trace, cell.pos)?;
         let (value, order) = match self.layout.band(cell.hook) {
             Some(band) => {
                 let row = token.attention_row(cell.hook, cell.head)?;
@@ -96,11 +103,16 @@ impl<'a> CellHeights<'a> {
         let shown = self.shown(cell.pos, order);
         let square_unit = SQUARE_HEIGHT * rect.size.x;
         let unit = match cell.hook.site() {
-            Some(BlockSite::Pattern) => square_unit.min(2.0 * uniform.height_unit),
-            Some(BlockSite::AttnScores) => square_unit.min(uniform.height_unit),
+            Some(BlockSite::Pattern) if self.has_weights => {
+                square_unit.min(2.0 * uniform.height_unit)
+            }
+            Some(BlockSite::Pattern | BlockSite::AttnScores) => {
+                square_unit.min(uniform.height_unit)
+            }
             _ => uniform.height_unit,
         };
-        let height = if cell.hook.site() == Some(BlockSite::Pattern) {
+        let is_weight = self.has_weights && cell.hook.site() == Some(BlockSite::Pattern);
+        let height = if is_weight {
             if value.is_finite() {
                 value.clamp(0.0, 1.0)
             } else {

@@ -9,6 +9,7 @@ mod gpu;
 mod heights;
 mod links;
 mod near;
+mod overlay;
 mod pool;
 mod residency;
 mod skyline;
@@ -33,6 +34,7 @@ pub use gpu::{
 pub use heights::{CellHeights, MAX_MAGNITUDE, SQUARE_HEIGHT, rise};
 pub use links::Highlight;
 pub use near::NearTiles;
+pub use overlay::{ColorBy, Overlay};
 pub use pool::{PoolKey, Slot, Upload, ValuePool};
 pub use skyline::Predictions;
 pub use spawn::{HeadPattern, Layer, TensorBlock, WeightMatrix};
@@ -58,13 +60,14 @@ impl Plugin for ScenePlugin {
             .init_resource::<SceneLimits>()
             .init_resource::<Predictions>()
             .init_resource::<PointCloud>()
+            .init_resource::<Overlay>()
             .init_resource::<Highlight>()
             .init_resource::<Eye>()
             .init_resource::<DrawList>()
             .add_systems(
                 Update,
                 (
-                    (lay_out, take_values, skyline::predict).chain(),
+                    (lay_out, overlay::follow, take_values, skyline::predict).chain(),
                     spawn::spawn_entities.run_if(resource_exists_and_changed::<SceneLayout>),
                     arrange::arrange_blocks.run_if(
                         resource_changed::<SceneLayout>
@@ -123,6 +126,8 @@ impl Default for SceneLimits {
 pub struct SceneSettings {
     /// Dark or light.
     pub theme: Theme,
+    /// What colours and heights stand for.
+    pub color_by: ColorBy,
     /// Which values share a range, where it ends, and how values lie within it.
     pub ranges: RangeSettings,
     /// Kinds left out; the map closes up behind them.
@@ -147,6 +152,7 @@ impl Default for SceneSettings {
     fn default() -> Self {
         Self {
             theme: Theme::default(),
+            color_by: ColorBy::default(),
             ranges: RangeSettings::default(),
             hidden: BTreeSet::new(),
             arc_threshold: 0.2,
@@ -244,14 +250,19 @@ fn take_values(
     mut events: MessageReader<TraceEvent>,
     trace: Res<ActiveTrace>,
     settings: Res<SceneSettings>,
+    overlay: Res<Overlay>,
     mut pooled_by: Local<ArcChoice>,
     mut values: ResMut<ValueTable>,
 ) {
     let choice = &settings.arc_choice;
     let is_same = (choice.pooling, &choice.heads) == (pooled_by.pooling, &pooled_by.heads);
     if !is_same {
-        values.repool(&trace, choice);
+        values.repool(&overlay, &trace, choice);
         pooled_by.clone_from(choice);
+    }
+    if values.bypass_change_detection().take_refilled() || values.has_parts() {
+        events.clear(); // They are there already, or not what is shown.
+        return;
     }
     for event in events.read() {
         if let TraceEvent::Computed {

@@ -6,12 +6,14 @@ use super::attention::reduce_square;
 use super::eye::Eye;
 use super::gpu::Field;
 use super::near::{FieldOf, GroundField, fields_in_view, tiles_in_view};
+use super::overlay::Overlay;
 use super::pool::{PoolKey, ValuePool};
 use super::values::{ValueTable, finite_or_stand_in};
 use super::weights::{WeightStore, Window};
 use super::{DrawList, SceneLayout, SceneSettings};
 use crate::hook::HookPoint;
 use crate::layout::{ModelLayout, WeightField};
+use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 
 /// Cells narrower than this on screen, in pixels, are seen only as what they come down to.
@@ -44,6 +46,7 @@ pub(super) fn stream_values(
     layout: Res<SceneLayout>,
     trace: Res<ActiveTrace>,
     settings: Res<SceneSettings>,
+    overlay: Res<Overlay>,
     eye: Res<Eye>,
     mut table: ResMut<ValueTable>,
     mut pool: ResMut<ValuePool>,
@@ -55,6 +58,7 @@ pub(super) fn stream_values(
     };
     let table = table.bypass_change_detection();
     let pool = &mut *pool;
+    let shown = |pos: usize| overlay.token(&trace, pos);
     pool.begin_frame();
     let (has_overviews, windows) = weights.bypass_change_detection().receive();
     if has_overviews {
@@ -74,7 +78,7 @@ pub(super) fn stream_values(
     let mut n_left = settings.upload_budget;
     for (_, want) in wants {
         match want {
-            Want::Tile(hook, pos) => show_tile(&trace, table, pool, &mut n_left, hook, pos),
+            Want::Tile(hook, pos) => show_tile(&shown, table, pool, &mut n_left, hook, pos),
             Want::Square {
                 index,
                 band,
@@ -87,9 +91,10 @@ pub(super) fn stream_values(
                     head,
                     level,
                     n: layout.n_lanes.min(trace.n_pos()),
+                    is_final: table.has_parts(),
                 };
                 show_square(
-                    &trace,
+                    &shown,
                     &settings,
                     pool,
                     &mut n_left,
@@ -218,8 +223,8 @@ fn window_for(field: &GroundField, source: &WeightField, eye: &Eye, pixels: f32)
     })
 }
 
-fn show_tile(
-    trace: &ActiveTrace,
+fn show_tile<'a>(
+    shown: &impl Fn(usize) -> Option<TokenTrace<'a>>,
     table: &mut ValueTable,
     pool: &mut ValuePool,
     n_left: &mut usize,
@@ -230,7 +235,7 @@ fn show_tile(
     if pool.find(&key).is_some() {
         return;
     }
-    let Some(row) = trace.token(pos).and_then(|token| token.row(hook)) else {
+    let Some(row) = shown(pos).and_then(|token| token.row(hook)) else {
         return; // Not computed yet.
     };
     if *n_left < row.len() {
@@ -253,10 +258,12 @@ struct SquareWindow {
     level: u32,
     /// Positions there are.
     n: usize,
+    /// Whether rows that are not there never will be.
+    is_final: bool,
 }
 
-fn show_square(
-    trace: &ActiveTrace,
+fn show_square<'a>(
+    shown: &impl Fn(usize) -> Option<TokenTrace<'a>>,
     settings: &SceneSettings,
     pool: &mut ValuePool,
     n_left: &mut usize,
@@ -288,7 +295,7 @@ fn show_square(
         }
         *n_left -= n_cells;
         let row_of = |query: usize| {
-            let token = trace.token(query)?;
+            let token = shown(query)?;
             token.attention_row(square.hook, square.head)
         };
         let cells = reduce_square(
@@ -300,7 +307,7 @@ fn show_square(
             settings.reduction,
         );
         pool.upload(slot.offset + first_row * edge, cells);
-        let is_computed = square.n == 0 || row_of(square.n - 1).is_some();
+        let is_computed = square.is_final || square.n == 0 || row_of(square.n - 1).is_some();
         pool.set_done(&key, if is_computed { square.n } else { 0 });
     }
     field.slot = slot.offset as u32 + 1;

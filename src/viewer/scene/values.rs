@@ -7,6 +7,7 @@ use bevy::prelude::*;
 use super::arcs::ArcChoice;
 use super::attention::AttentionOverview;
 use super::gpu::{NOT_FINITE, Tile};
+use super::overlay::Overlay;
 use crate::color::{TileStats, ValueRange};
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
@@ -25,7 +26,14 @@ pub struct ValueTable {
     attention: AttentionOverview,
     n_not_finite: usize,
     tile_changes: Vec<Range<usize>>,
+    /// 0 for the values of the text; else whose numbers stand in their place.
+    source: u64,
+    /// Whether what was computed by now was taken in at once.
+    is_refilled: bool,
 }
+
+/// Stands for the root mean square of a tile without numbers.
+const NO_VALUE: f32 = -1.0;
 
 /// What one tensor's values come down to, over all lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,6 +44,8 @@ pub struct TensorStats {
     pub max_rms: f32,
     /// The greatest magnitude.
     pub max_abs: f32,
+    /// Whether there is any number.
+    pub is_there: bool,
 }
 
 impl ValueTable {
@@ -56,6 +66,43 @@ impl ValueTable {
         };
     }
 
+    /// Says whose numbers come: 0 for the values of the text, else others in their place, which may be
+    /// of any sign and need not be everywhere.
+    pub(super) fn set_source(&mut self, source: u64) {
+        self.source = source;
+    }
+
+    /// Says that all that was computed by now has been taken in.
+    pub(super) fn note_refilled(&mut self) {
+        self.is_refilled = true;
+    }
+
+    /// Whether all that was computed by now has been taken in since this was last asked.
+    pub(super) fn take_refilled(&mut self) -> bool {
+        std::mem::take(&mut self.is_refilled)
+    }
+
+    /// Whose numbers there are.
+    pub(super) fn source(&self) -> u64 {
+        self.source
+    }
+
+    /// Whether the numbers are parts in a prediction, of any sign, and not the values themselves.
+    pub fn has_parts(&self) -> bool {
+        self.source != 0
+    }
+
+    /// Whether there are numbers of a tensor that lies by query and key.
+    pub fn has_attention(&self, hook: HookPoint) -> bool {
+        let stats = self.order(hook).map(|order| self.stats[order]);
+        !self.has_parts() || stats.is_some_and(|stats| stats.is_there)
+    }
+
+    /// Whether a tensor's numbers span 0 to 1, whatever they are.
+    pub fn is_weights(&self, hook: HookPoint) -> bool {
+        hook.is_non_negative() && !self.has_parts()
+    }
+
     pub(super) fn is_unset(&self) -> bool {
         self.stats.is_empty()
     }
@@ -68,12 +115,18 @@ impl ValueTable {
     /// Makes room for `n_lanes` tokens.
     pub fn set_lanes(&mut self, n_lanes: usize) {
         let before = self.tiles.len();
-        self.tiles
-            .resize(n_lanes * self.n_orders(), Tile::default());
+        self.tiles.resize(n_lanes * self.n_orders(), self.blank());
         if self.tiles.len() > before {
             self.tile_changes.push(before..self.tiles.len());
         }
         self.attention.reserve(n_lanes);
+    }
+
+    fn blank(&self) -> Tile {
+        Tile {
+            rms: if self.has_parts() { NO_VALUE } else { 0.0 },
+            slot: 0,
+        }
     }
 
     /// When a pass reaches `hook`: its place among the hook points.
@@ -98,12 +151,12 @@ impl ValueTable {
     }
 
     /// Works out anew what the patterns of each layer come down to together.
-    pub(super) fn repool(&mut self, trace: &ActiveTrace, choice: &ArcChoice) {
+    pub(super) fn repool(&mut self, shown: &Overlay, trace: &ActiveTrace, choice: &ArcChoice) {
         let mut pooled = Vec::new();
         for layer in 0..self.n_layers {
             let hook = HookPoint::block(layer, BlockSite::Pattern);
             for pos in 0..trace.n_pos() {
-                let Some(token) = trace.token(pos) else {
+                let Some(token) = shown.token(trace, pos) else {
                     continue;
                 };
                 let heads = (0..self.n_heads).filter(|head| choice.has(*head));
@@ -161,6 +214,7 @@ impl ValueTable {
         stats.range = stats.range.including(tile);
         stats.max_rms = stats.max_rms.max(tile.rms);
         stats.max_abs = stats.max_abs.max(tile.max_abs);
+        stats.is_there = true;
         self.n_not_finite += tile.n_not_finite;
     }
 
@@ -178,6 +232,7 @@ impl ValueTable {
         let mut finite = Vec::with_capacity(n_key);
         let mut of_query = Vec::with_capacity(n_heads * n_key);
         let is_scores = hook.site() == Some(BlockSite::AttnScores);
+        let has_range = is_scores || self.has_parts();
         let mut pooled = Vec::new();
         for query_index in 0..n_query {
             let query = first_pos + query_index;
@@ -191,7 +246,7 @@ impl ValueTable {
                 finite.clear();
                 finite.extend(values.iter().copied().map(finite_or_stand_in));
                 self.attention.write(square, query, &finite);
-                if is_scores {
+                if has_range {
                     of_query.extend_from_slice(values);
                 } else {
                     self.n_not_finite += values.iter().filter(|w| !w.is_finite()).count();
@@ -206,8 +261,8 @@ impl ValueTable {
                 choice.pool(rows, &mut pooled);
                 self.write_pooled(layer, query, &pooled);
             }
-            // Patterns span 0 to 1 whatever they are.
-            if is_scores {
+            // Patterns span 0 to 1 whatever they are, their parts do not.
+            if has_range {
                 let limit = self.stats[order].range.limit;
                 self.include(order, &TileStats::beyond(&of_query, limit));
             }
@@ -359,6 +414,33 @@ mod tests {
         assert_eq!(last_row(&ArcChoice::default()), [0.3, 0.7]);
         assert_eq!(last_row(&greatest), [0.5, 0.9]);
         assert_eq!(last_row(&second), [0.1, 0.9]);
+    }
+
+    #[test]
+    fn parts_in_a_prediction_leave_a_tile_without_one_blank_and_give_patterns_a_range() {
+        let mut table = ValueTable::default();
+        table.reset(&tiny(), 1 << 20);
+        table.set_source(3);
+        table.set_lanes(2);
+        let mid = HookPoint::block(1, BlockSite::ResidMid);
+        let pattern = HookPoint::block(1, BlockSite::Pattern);
+        let choice = ArcChoice::default();
+
+        table.write(mid, 1, &Activation::new(vec![1, 4], vec![-0.5; 4]), &choice);
+        let weights = Activation::new(vec![2, 2, 2], vec![-3., 0., 0.5, 0.5, 1., 0., 0.1, 2.]);
+        table.write(pattern, 0, &weights, &choice);
+
+        assert_eq!(table.tile_rms(mid, 1), Some(0.5));
+        assert_eq!(table.tile_rms(mid, 0), Some(NO_VALUE));
+        assert_eq!(table.stats(pattern).unwrap().max_abs, 3.0);
+        assert!(table.has_attention(pattern) && !table.is_weights(pattern));
+        assert!(!table.has_attention(HookPoint::block(0, BlockSite::Pattern)));
+
+        table.reset(&tiny(), 1 << 20);
+        assert!(
+            table.is_weights(pattern) && !table.has_parts(),
+            "another text"
+        );
     }
 
     #[test]

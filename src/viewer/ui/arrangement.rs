@@ -53,6 +53,9 @@ pub(super) fn read(
             file.0 = None;
         }
     }
+    for (plot, page) in &settings.pages {
+        state.panels.plots.turn_to(*plot, *page);
+    }
     for plot in &settings.plots {
         if !state.panels.plots.dock.is_open(*plot) {
             state.panels.plots.dock.toggle(*plot);

@@ -5,15 +5,19 @@ use bevy::tasks::futures::check_ready;
 use bevy::tasks::{AsyncComputeTaskPool, Task};
 use egui::{Pos2, Rect};
 
+use super::panels::plots::ablation::part_of;
 use super::panels::tooltip::Hover;
+use crate::ablation::Ablation;
 use crate::color::{Colormap, NOT_FINITE, RangeEnd, RangeMode, Rgb, ValueRange};
+use crate::config::ModelConfig;
 use crate::layout::{Cell, ModelLayout};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::Playhead;
 use crate::viewer::pointing::Pointer;
 use crate::viewer::readout::{ReadOut, Subject, Survey, exact, is_attention, is_reached};
 use crate::viewer::scene::{
-    Highlight, Reduction, SceneSettings, ValueTable, WeightStore, shown_hooks, tensor_ranges,
+    Highlight, Overlay, Reduction, SceneSettings, ValueTable, WeightStore, shown_hooks,
+    tensor_ranges,
 };
 
 /// What is pointed at, what was chosen, and where their numbers are.
@@ -22,6 +26,8 @@ pub(super) struct Pointed<'w> {
     pub(super) pointer: ResMut<'w, Pointer>,
     pub(super) highlight: Res<'w, Highlight>,
     pub(super) weights: Res<'w, WeightStore>,
+    /// What colours and heights stand for.
+    pub(super) overlay: ResMut<'w, Overlay>,
 }
 
 /// What a read-out was made of; it is made anew when that changes.
@@ -131,6 +137,12 @@ pub(super) struct Shown<'a> {
     pub(super) values: &'a ValueTable,
     pub(super) weights: &'a WeightStore,
     pub(super) settings: &'a SceneSettings,
+    pub(super) overlay: &'a Overlay,
+    /// The shape of the model on show.
+    pub(super) config: &'a ModelConfig,
+    pub(super) ablations: &'a [Ablation],
+    /// The target in words, while colours stand for parts in a prediction.
+    pub(super) target: &'a str,
 }
 
 /// Cells seen smaller than this, in points, are not told apart.
@@ -139,13 +151,19 @@ const LEAST_POINTS: f32 = 1.5;
 impl Shown<'_> {
     /// The colour that a number has in the world.
     pub(super) fn color(&self, read_out: &ReadOut) -> Option<Rgb> {
-        let value = read_out.reading.value()?;
+        let value = match read_out.cell {
+            Cell::Value(cell) if self.values.has_parts() => {
+                read_out.reading.value()?;
+                self.overlay.part(self.config, cell)?
+            }
+            _ => read_out.reading.value()?,
+        };
         if !value.is_finite() {
             return Some(NOT_FINITE);
         }
         let theme = self.settings.theme;
         let range = match read_out.cell {
-            Cell::Value(cell) if cell.hook.is_non_negative() => {
+            Cell::Value(cell) if self.values.is_weights(cell.hook) => {
                 return Some(Colormap::Sequential.color(theme, value));
             }
             Cell::Value(cell) => {
@@ -173,6 +191,28 @@ impl Shown<'_> {
         };
         let place = self.settings.ranges.scaling.place(value * range.scale());
         Some(Colormap::Diverging.color(theme, 0.5 + 0.5 * place))
+    }
+
+    /// What else is to be known of a number: its part in a prediction, where colours stand for it, and
+    /// whether it is set to zero.
+    pub(super) fn notes(&self, read_out: &ReadOut) -> Vec<String> {
+        let Cell::Value(cell) = read_out.cell else {
+            return Vec::new();
+        };
+        let mut notes = Vec::new();
+        if self.values.has_parts() && read_out.reading.value().is_some() {
+            let title = self.overlay.shown().title();
+            notes.push(match self.overlay.part(self.config, cell) {
+                Some(part) => format!("{title} {}, {}", exact(part), self.target),
+                None => format!("no {title} here"),
+            });
+        }
+        let part = part_of(cell);
+        let covers = |zeroed: &Ablation| zeroed.covers(part.hook, cell.head, cell.index);
+        if let Some(zeroed) = self.ablations.iter().find(|zeroed| covers(zeroed)) {
+            notes.push(format!("{} is set to zero; X restores it", zeroed.title()));
+        }
+        notes
     }
 
     /// What the tile of a cell shows from afar, where the cell is too small to be seen.
@@ -230,6 +270,7 @@ impl Shown<'_> {
         Some(Hover {
             read_out,
             color: self.color(read_out),
+            notes: self.notes(read_out),
             from_afar: self.afar_note(read_out.cell, seen),
             pointer: Pos2::new(place.x, place.y),
             seen,

@@ -5,10 +5,14 @@ use bevy_egui::input::EguiWantsInput;
 
 use super::panels::Plot;
 use super::panels::help::{Command, SHORTCUTS};
+use super::panels::plots::ablation::{part_of, toggled};
 use super::{UiSettings, UiState};
+use crate::ablation::Ablation;
 use crate::color::Theme;
+use crate::layout::Cell;
+use crate::viewer::inference::{ActiveTrace, EngineWish};
 use crate::viewer::playback::PlaybackWish;
-use crate::viewer::scene::SceneSettings;
+use crate::viewer::scene::{Highlight, SceneSettings};
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::{ActiveTour, TourWish};
 use crate::viewer::viewpoint::{CameraWish, Viewpoint};
@@ -53,6 +57,7 @@ fn key_code(name: &str) -> Option<KeyCode> {
         "F5" => KeyCode::F5,
         "F6" => KeyCode::F6,
         "F7" => KeyCode::F7,
+        "F8" => KeyCode::F8,
         "Esc" => KeyCode::Escape,
         "B" => KeyCode::KeyB,
         "F" => KeyCode::KeyF,
@@ -63,6 +68,7 @@ fn key_code(name: &str) -> Option<KeyCode> {
         "R" => KeyCode::KeyR,
         "T" => KeyCode::KeyT,
         "V" => KeyCode::KeyV,
+        "X" => KeyCode::KeyX,
         "1" => KeyCode::Digit1,
         "2" => KeyCode::Digit2,
         "3" => KeyCode::Digit3,
@@ -114,6 +120,9 @@ pub(super) fn obey_keys(
     keys: Res<ButtonInput<KeyCode>>,
     egui: Res<EguiWantsInput>,
     active_tour: Res<ActiveTour>,
+    highlight: Res<Highlight>,
+    trace: Res<ActiveTrace>,
+    mut engine: MessageWriter<EngineWish>,
     mut state: ResMut<UiState>,
     mut ui_settings: ResMut<UiSettings>,
     mut scene_settings: ResMut<SceneSettings>,
@@ -197,10 +206,43 @@ pub(super) fn obey_keys(
                     ui_settings.has_panels = true;
                 }
             }
+            Command::Ablate => match pinned_part(&highlight, &trace) {
+                Ok(part) => {
+                    let parts = state.ablations.as_deref().unwrap_or(trace.ablations());
+                    let parts = toggled(parts, part);
+                    state.ablations = Some(parts.clone());
+                    engine.write(EngineWish::SetAblations(parts));
+                }
+                Err(why) => state.failure = Some(why),
+            },
             Command::ToggleHelp => state.panels.help.is_open = !state.panels.help.is_open,
             Command::Close => state.panels.help.is_open = false,
             Command::Move | Command::Select => {}
         }
+    }
+}
+
+/// The part that the pinned number belongs to, or why it can't be set to zero.
+fn pinned_part(highlight: &Highlight, trace: &ActiveTrace) -> Result<Ablation, String> {
+    let config = match trace.model() {
+        Some(model) if model.weights.is_some() => &model.config,
+        Some(_) => return Err("A shape without weights has nothing to set to zero".to_owned()),
+        None => return Err("No model is loaded yet".to_owned()),
+    };
+    let part = match highlight.pinned {
+        Some(Cell::Value(cell)) => part_of(cell),
+        Some(Cell::Weight(_)) => {
+            let why = "X sets what a pass computes to zero, not weights; pin a head or a neuron";
+            return Err(why.to_owned());
+        }
+        None => {
+            let why = "Click a head, a neuron or a dimension first; then X sets it to zero";
+            return Err(why.to_owned());
+        }
+    };
+    match part.check(config) {
+        Ok(()) => Ok(part),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -20,7 +20,9 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 pub use arrangement::ArrangementFile;
 use fonts::Fonts;
 use labels::{CloudScene, Eye, LabelScene, Room};
+use panels::plots::target::title as target_title;
 use panels::{Inspection, Panels, Plot, PlotView};
+use view::PartsLegend;
 pub use view::UiView;
 use wishes::{Wishes, fulfil};
 
@@ -28,10 +30,13 @@ use super::inference::{ActiveTrace, TraceEvent};
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
 use super::readout::ReadOut;
-use super::scene::{DrawList, Predictions, SceneLayout, SceneSettings, ValueTable};
+use super::scene::{
+    ColorBy, DrawList, Overlay, Predictions, SceneLayout, SceneSettings, ValueTable,
+};
 use super::slots::{SlotNews, Slots};
 use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
+use crate::ablation::Ablation;
 use crate::trace::{TokenTrace, Trace};
 
 /// Draws panels and labels, and turns keys and clicks into messages.
@@ -70,6 +75,8 @@ pub struct UiSettings {
     pub scale: f32,
     /// The views that are open beside the world to begin with, besides those that were kept.
     pub plots: Vec<Plot>,
+    /// The pages of views that are in front to begin with, counted from 0.
+    pub pages: Vec<(Plot, usize)>,
     /// Whether a frame waits until the fonts that its texts need are there.
     pub waits_for_fonts: bool,
 }
@@ -84,6 +91,7 @@ impl Default for UiSettings {
             can_run: true,
             scale: 1.0,
             plots: Vec::new(),
+            pages: Vec::new(),
             waits_for_fonts: false,
         }
     }
@@ -116,6 +124,8 @@ pub(super) struct UiState {
     n_passes: u64,
     /// Texts and models begun so far.
     n_texts: u64,
+    /// The parts that were asked to be set to zero, until the engine says so.
+    ablations: Option<Vec<Ablation>>,
 }
 
 fn note_events(
@@ -132,6 +142,7 @@ fn note_events(
                 "Reading weights".clone_into(&mut state.status);
             }
             TraceEvent::ModelLoaded => {
+                state.ablations = None;
                 state.n_passes += 1;
                 state.n_texts += 1;
                 state.loading = None;
@@ -161,6 +172,7 @@ fn note_events(
                 state.status = view::pause_text(*reason).to_owned();
             }
             TraceEvent::Failed(message) => {
+                state.ablations = None;
                 state.loading = None;
                 state.failure = Some(message.clone());
                 "Failed".clone_into(&mut state.status);
@@ -242,9 +254,7 @@ fn draw_ui(
         state.has_prompt = true;
         state.panels.prompt.text.clone_from(&ui_settings.prompt);
     }
-    if layout.is_changed() || values.is_changed() || scene_settings.is_changed() {
-        state.legend = view::legend(layout.as_ref().as_ref(), &values, &scene_settings);
-    }
+    let tokens = trace.tokens();
     let candidates = predictions.at(playhead.lane).unwrap_or_default();
     state.fonts.note(&state.panels.prompt.text);
     if let Some(model) = trace.model() {
@@ -268,10 +278,26 @@ fn draw_ui(
         Some(model) => state.fonts.shown(&model.vocab.label(token)).into_owned(),
         None => String::new(),
     };
+    let target = pointed.overlay.target();
+    let target = target.map_or_else(String::new, |(target, value)| {
+        format!("{}: {value}", target_title(&target, &tokens, &token_text))
+    });
+    let is_overlay_changed = pointed.overlay.is_changed();
+    if layout.is_changed()
+        || values.is_changed()
+        || scene_settings.is_changed()
+        || is_overlay_changed
+    {
+        let parts = parts_legend(&scene_settings, &pointed.overlay, &target);
+        let layout = layout.as_ref().as_ref();
+        state.legend = view::legend(layout, &values, &scene_settings, parts.as_ref());
+    }
+    let ablations = state.ablations.clone();
+    let ablations = ablations.as_deref().unwrap_or(trace.ablations());
     let view = UiView {
         token_text: &token_text,
         model: trace.model(),
-        tokens: &trace.tokens(),
+        tokens: &tokens,
         candidates,
         playhead: *playhead,
         playback: *playback,
@@ -294,6 +320,8 @@ fn draw_ui(
         legend: &state.legend,
         slots: &camera_view.slots,
         has_reduced_motion: camera_view.settings.has_reduced_motion,
+        ablations,
+        color_by: scene_settings.color_by,
         tour: camera_view.tour.run(),
     };
     let highlight = *pointed.highlight;
@@ -306,12 +334,19 @@ fn draw_ui(
     let hovered = state.hovered.get();
     let survey = state.surveyor.survey(&trace, state.pinned.version());
     let mut hover = None;
+    let mut notes = Vec::new();
+    let mut color = None;
     let mut inspection = state.pinned.get().map(|read_out| Inspection {
         read_out,
         color: None,
+        notes: &[],
         survey,
     });
-    if let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single()) {
+    if let (Some(layout), Some(layout_config), Ok((camera, transform))) = (
+        layout.as_ref().as_ref(),
+        trace.model().map(|model| &model.config),
+        camera.single(),
+    ) {
         // The panels' points may be larger or smaller than the camera's.
         let camera_width = camera.logical_viewport_size().map_or(1.0, |size| size.x);
         let scale = context.viewport_rect().width() / camera_width.max(1.0);
@@ -324,11 +359,19 @@ fn draw_ui(
             values: &values,
             weights: &pointed.weights,
             settings: &scene_settings,
+            overlay: &pointed.overlay,
+            config: layout_config,
+            ablations,
+            target: &target,
         };
-        if let Some(inspection) = &mut inspection {
-            inspection.color = shown.color(inspection.read_out);
+        if let Some(inspection) = &inspection {
+            color = shown.color(inspection.read_out);
+            notes = shown.notes(inspection.read_out);
         }
         hover = hovered.and_then(|read_out| shown.hover(read_out, &pointed, scale, &projector));
+    }
+    if let Some(inspection) = &mut inspection {
+        (inspection.color, inspection.notes) = (color, &notes);
     }
     let positions: Vec<TokenTrace<'_>> = trace.trace().map(Trace::positions).unwrap_or_default();
     let plot_view = PlotView {
@@ -338,6 +381,10 @@ fn draw_ui(
         text: state.n_texts,
         token_text: &token_text,
         lens: &|layer, pos| trace.lens(layer, pos),
+        lens_reading: &|layer, pos| trace.lens_reading(layer, pos),
+        tokens: &tokens,
+        ablations,
+        studies: &wishes.studies,
         playhead: *playhead,
         pinned: highlight.pinned,
         chosen_token: wishes.cloud.chosen,
@@ -347,6 +394,12 @@ fn draw_ui(
         loading: view.loading,
         failure: view.failure,
     };
+    let wish = state
+        .panels
+        .plots
+        .target
+        .wish(&plot_view)
+        .map(|(_, wish)| wish);
     let shown_cloud = wishes.cloud.cloud.clone();
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
@@ -390,12 +443,16 @@ fn draw_ui(
             n_orders: view.n_orders,
             lens: &|layer, pos| trace.lens(layer, pos),
             predictions: &|pos| predictions.at(pos),
+            ablations,
             pooled: &view::pooled_title(&scene_settings.arc_choice),
             cloud: shown_cloud.as_deref().map(|cloud| CloudScene {
                 cloud,
                 chosen: wishes.cloud.chosen,
             }),
-            cell: &|cell| view::cell_look(cell, &trace, layout, &list),
+            cell: &|cell| {
+                let shown = |pos| pointed.overlay.token(&trace, pos);
+                view::cell_look(cell, &shown, !values.has_parts(), layout, &list)
+            },
         };
         labels::draw(&context, view.theme, &scene);
     }
@@ -414,6 +471,9 @@ fn draw_ui(
     if pointed.pointer.is_covered != is_covered {
         pointed.pointer.is_covered = is_covered;
     }
+    if pointed.overlay.wish != wish {
+        pointed.overlay.wish = wish;
+    }
     for intent in intents {
         fulfil(
             intent,
@@ -424,6 +484,22 @@ fn draw_ui(
         );
     }
     Ok(())
+}
+
+/// What the legend says while colours stand for parts in a prediction.
+fn parts_legend(settings: &SceneSettings, overlay: &Overlay, target: &str) -> Option<PartsLegend> {
+    let target = match (settings.color_by, overlay.failure()) {
+        (ColorBy::Value, _) => return None,
+        (_, Some(failure)) => failure.to_owned(),
+        _ if target.is_empty() => {
+            "being worked out: nothing is coloured until it is there".to_owned()
+        }
+        _ => target.to_owned(),
+    };
+    Some(PartsLegend {
+        color_by: settings.color_by,
+        target,
+    })
 }
 
 /// What windows and other floating parts cover, in points.

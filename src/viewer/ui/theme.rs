@@ -80,6 +80,11 @@ pub fn accent(theme: Theme) -> Color32 {
     }
 }
 
+/// Text on the accent.
+pub fn on_accent(theme: Theme) -> Color32 {
+    panel_fill(theme).to_opaque()
+}
+
 /// Makes egui look like the theme.
 pub fn apply(context: &egui::Context, theme: Theme) {
     let neutrals = theme.neutrals();

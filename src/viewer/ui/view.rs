@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::ablation::Ablation;
 use crate::analysis::Candidate;
 use crate::color::{Colormap, RangeEnd, RangeMode, RangeSettings, Scaling, Theme};
 use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, Kind, ModelLayout};
+use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
-    ArcChoice, DrawList, MAX_MAGNITUDE, Pooling, Reduction, SQUARE_HEIGHT, SceneSettings,
+    ArcChoice, ColorBy, DrawList, MAX_MAGNITUDE, Pooling, Reduction, SQUARE_HEIGHT, SceneSettings,
     ValueTable, rise, shown_hooks, tensor_ranges,
 };
 use crate::viewer::slots::Slots;
@@ -70,6 +72,10 @@ pub struct UiView<'a> {
     pub slots: &'a Slots,
     /// Whether the camera cuts instead of flying.
     pub has_reduced_motion: bool,
+    /// The parts that are set to zero.
+    pub ablations: &'a [Ablation],
+    /// What colours and heights stand for.
+    pub color_by: ColorBy,
     /// The guided tour, if one is under way.
     pub tour: Option<&'a Run>,
 }
@@ -107,6 +113,7 @@ pub(super) fn legend(
     layout: Option<&ModelLayout>,
     values: &ValueTable,
     settings: &SceneSettings,
+    parts: Option<&PartsLegend>,
 ) -> Vec<LegendRow> {
     let Some(layout) = layout else {
         return Vec::new();
@@ -115,7 +122,7 @@ pub(super) fn legend(
     // Patterns have a map of their own.
     let limits = ranges
         .iter()
-        .filter(|(hook, _)| !hook.is_non_negative())
+        .filter(|(hook, _)| !values.is_weights(**hook))
         .map(|(_, range)| range.range.limit);
     let low = limits.clone().fold(f32::INFINITY, f32::min);
     let high = limits.fold(0.0, f32::max);
@@ -144,6 +151,9 @@ pub(super) fn legend(
             number(high)
         )
     };
+    if let Some(parts) = parts {
+        return parts_legend(parts, &limits);
+    }
     let stream = HookPoint::block(0, BlockSite::ResidPre);
     let stream = ranges.get(&stream).map_or(0.0, |range| range.max_rms);
     let block = values.attention().block();
@@ -182,20 +192,56 @@ pub(super) fn legend(
     ]
 }
 
+/// What the colours mean while they stand for parts in a prediction.
+pub(super) struct PartsLegend {
+    /// What they stand for.
+    pub color_by: ColorBy,
+    /// The target, or why there are no colours.
+    pub target: String,
+}
+
+fn parts_legend(parts: &PartsLegend, limits: &str) -> Vec<LegendRow> {
+    let title = match parts.color_by {
+        ColorBy::Direct => "Direct attribution, logits",
+        ColorBy::Value | ColorBy::Gradient => "Gradient × value, logits",
+    };
+    vec![
+        LegendRow {
+            title,
+            map: Colormap::Diverging,
+            ticks: ["−limit", "0", "limit"].map(str::to_owned),
+            note: format!("{}; {limits}", parts.target),
+        },
+        LegendRow {
+            title: "Far: root mean square of them",
+            map: Colormap::Magnitude,
+            ticks: ["0".to_owned(), String::new(), "greatest".to_owned()],
+            note: "linear; greatest of each name; squares: greatest magnitude".to_owned(),
+        },
+        LegendRow {
+            title: "Arcs: attention weights",
+            map: Colormap::Sequential,
+            ticks: ["0".to_owned(), "0.5".to_owned(), "1".to_owned()],
+            note: "linear".to_owned(),
+        },
+    ]
+}
+
 /// A cell's exact value, and its box as the shaders draw it; none where no pass has recorded it.
-pub(super) fn cell_look(
+pub(super) fn cell_look<'a>(
     cell: CellId,
-    trace: &ActiveTrace,
+    shown: &dyn Fn(usize) -> Option<TokenTrace<'a>>,
+    has_weights: bool,
     layout: &ModelLayout,
     list: &DrawList,
 ) -> Option<CellLook> {
-    let token = trace.token(cell.pos)?;
+    let token = shown(cell.pos)?;
     let unit = list.uniform.height_unit;
     let Some(block) = layout.block(cell.hook) else {
         let band = layout.band(cell.hook)?;
         let square_unit = SQUARE_HEIGHT * layout.cell_rect(cell)?.size.x;
         let value = *token.attention_row(cell.hook, cell.head)?.get(cell.index)?;
-        if cell.hook.is_non_negative() {
+        if has_weights && cell.hook.is_non_negative() {
             return Some(CellLook {
                 value,
                 height: square_unit.min(2.0 * unit) * value.min(1.0),

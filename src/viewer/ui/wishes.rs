@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::panels::Intent;
 use super::{UiSettings, UiState};
 use crate::model::SamplerSettings;
-use crate::viewer::inference::EngineWish;
+use crate::viewer::inference::{EngineWish, Studies};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::pointing::SelectionWish;
 use crate::viewer::scene::{PointCloud, SceneSettings};
@@ -22,6 +22,8 @@ pub(super) struct Wishes<'w> {
     tour: MessageWriter<'w, TourWish>,
     selection: MessageWriter<'w, SelectionWish>,
     camera: MessageWriter<'w, CameraWish>,
+    /// What was asked about predictions.
+    pub(super) studies: ResMut<'w, Studies>,
     /// The projection that stands in the world.
     pub(super) cloud: ResMut<'w, PointCloud>,
 }
@@ -81,6 +83,21 @@ pub(super) fn fulfil(
         Intent::Reduce(reduction) => scene_settings.reduction = reduction,
         Intent::Links(has_links) => scene_settings.has_links = has_links,
         Intent::Hide(kinds) => scene_settings.hidden = kinds,
+        Intent::ColorBy(color_by) => scene_settings.color_by = color_by,
+        Intent::Ablate(parts) => {
+            state.ablations = Some(parts.clone());
+            wishes.engine.write(EngineWish::SetAblations(parts));
+        }
+        Intent::Study(topic, study) => {
+            wishes.studies.forget_failure(topic);
+            let asked = wishes
+                .studies
+                .ask(topic, &study.tokens, &study.ablations, study.question);
+            wishes.engine.write_batch(asked);
+        }
+        Intent::CancelStudy(topic) => {
+            wishes.engine.write_batch(wishes.studies.cancel(topic));
+        }
         Intent::TogglePlot(plot) => state.panels.plots.dock.toggle(plot),
         Intent::TearPlot(plot) => state.panels.plots.dock.tear(plot),
         Intent::Cloud(cloud) => wishes.cloud.cloud = cloud,

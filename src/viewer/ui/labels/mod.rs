@@ -19,8 +19,10 @@ pub use eye::Eye;
 pub use room::Room;
 
 use super::theme;
+use crate::ablation::Ablation;
 use crate::analysis::Candidate;
 use crate::color::{Rgb, Theme};
+use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, ModelLayout};
 use crate::viewer::playback::Playhead;
 
@@ -46,6 +48,8 @@ pub struct LabelScene<'a> {
     pub predictions: &'a dyn Fn(usize) -> Option<&'a [Candidate]>,
     /// What the square beside the heads' patterns shows, such as `mean of heads`.
     pub pooled: &'a str,
+    /// The parts that are set to zero.
+    pub ablations: &'a [Ablation],
     /// The projection that stands in the world.
     pub cloud: Option<CloudScene<'a>>,
     /// A cell's value and look; none where there is no value.
@@ -62,6 +66,16 @@ impl LabelScene<'_> {
         } else {
             (self.playhead.order - order).clamp(0.0, 1.0)
         }
+    }
+
+    /// What is added to the name of a head that is set to zero.
+    fn zeroed(&self, layer: Option<usize>, head: usize) -> &'static str {
+        let is_zero = layer.is_some_and(|layer| {
+            let z = HookPoint::block(layer, BlockSite::Z);
+            let mut parts = self.ablations.iter();
+            parts.any(|part| part.covers(z, head, 0))
+        });
+        if is_zero { ", zero" } else { "" }
     }
 
     /// The middle of a lane.

@@ -220,7 +220,7 @@ fn add_bands(labels: &mut Labels<'_, '_>) {
                 if band.hook.site() == Some(BlockSite::AttnScores) {
                     format!("scores {head}")
                 } else {
-                    format!("head {head}")
+                    format!("head {head}{}", scene.zeroed(Some(band.layer), head))
                 }
             });
         }
@@ -332,8 +332,9 @@ fn add_heads_of_tile(
         let presence = share * fade(50.0, 58.0, extent.x) * fade(22.0, 26.0, extent.y);
         let spot = Spot::at(of_head.center() + Vec3::Z * 0.35 * head_size.y);
         let rank = ((index as u32) << 8) | head as u32;
+        let zeroed = labels.scene.zeroed(block.hook.layer(), head);
         labels.add(HEAD_OF_TILE, rank, spot, presence, 0.9, || {
-            format!("head {head}")
+            format!("head {head}{zeroed}")
         });
     }
 }

@@ -47,6 +47,7 @@ impl Scene {
     fn labels(&self, pose: &Pose, picture: Rect, room: Room<'_>) -> Vec<Placed> {
         let words = ["·the", "·ball", ".", "·Mary", "·gave", "·unbelievably"];
         let scene = LabelScene {
+            ablations: &[],
             cloud: None,
             layout: &self.layout,
             eye: eye(pose, picture),

@@ -40,6 +40,8 @@ pub enum Command {
     TogglePlot(usize),
     /// Make a window of the view of this number, or dock it again.
     TearPlot(usize),
+    /// Set the pinned number's head, neuron or dimension to zero, or restore it.
+    Ablate,
     /// Open or close this sheet.
     ToggleHelp,
     /// Close this sheet, or end the tour.
@@ -154,20 +156,21 @@ pub const SHORTCUTS: &[Shortcut] = &[
         Command::Select,
         "Pin it a token on",
     ),
+    shortcut(&["X"], Command::Ablate, "Set its part to zero, or restore"),
     shortcut(&["Ctrl+C"], Command::Select, "Copy the read-out"),
     shortcut(&["T"], Command::ToggleTheme, "Dark or light"),
     shortcut(&["H"], Command::TogglePanels, "With or without panels"),
     shortcut(&["L"], Command::ToggleLabels, "With or without labels"),
     row(
-        "F2 … F7",
-        &["F2", "F3", "F4", "F5", "F6", "F7"],
+        "F2 … F8",
+        &["F2", "F3", "F4", "F5", "F6", "F7", "F8"],
         Command::TogglePlot(0),
         "Open or close a panel",
     ),
     row(
-        "Shift+F2 … F7",
+        "Shift+F2 … F8",
         &[
-            "Shift+F2", "Shift+F3", "Shift+F4", "Shift+F5", "Shift+F6", "Shift+F7",
+            "Shift+F2", "Shift+F3", "Shift+F4", "Shift+F5", "Shift+F6", "Shift+F7", "Shift+F8",
         ],
         Command::TearPlot(0),
         "Tear it off, or dock it",

@@ -16,6 +16,8 @@ pub struct Inspection<'a> {
     pub read_out: &'a ReadOut,
     /// The colour of its value.
     pub color: Option<Rgb>,
+    /// What else is to be known: its part in a prediction, whether it is set to zero.
+    pub notes: &'a [String],
     /// What its tensor comes down to, once that is counted.
     pub survey: Option<&'a Survey>,
 }
@@ -65,6 +67,9 @@ impl InspectorPanel {
             ui.label(weak(format!("checkpoint: {stored_as}")));
         }
         value_line(ui, read_out.reading, inspection.color, 16.0, theme);
+        for note in inspection.notes {
+            ui.label(RichText::new(note).size(12.0).color(theme::accent(theme)));
+        }
         if let Some(formula) = &read_out.formula {
             ui.label(weak(format!("= {}", formula.rule)));
             if let Some(numbers) = &formula.numbers {
@@ -93,6 +98,9 @@ impl Inspection<'_> {
     /// All of it as lines of text.
     pub fn text(&self) -> String {
         let mut text = self.read_out.text();
+        for note in self.notes {
+            text += &format!("{note}\n");
+        }
         if let Some(survey) = self.survey {
             for (title, statistics) in [("own", &survey.own), ("all", &survey.all)] {
                 let rows: Vec<String> = rows(statistics)

@@ -3,6 +3,7 @@
 use egui::{Align2, Color32, FontId, Mesh, RichText, Sense, Shape, Ui, pos2, vec2};
 
 use crate::color::{LUT_SIZE, NOT_FINITE};
+use crate::viewer::scene::ColorBy;
 use crate::viewer::ui::theme;
 use crate::viewer::ui::view::{LegendRow, UiView};
 
@@ -32,11 +33,11 @@ impl LegendPanel {
             });
         };
         let neutrals = view.theme.neutrals();
-        swatch(
-            ui,
-            theme::color(neutrals.no_value),
-            "no value yet".to_owned(),
-        );
+        let no_value = match view.color_by {
+            ColorBy::Value => "no value yet",
+            ColorBy::Gradient | ColorBy::Direct => "no part in it, or not known yet",
+        };
+        swatch(ui, theme::color(neutrals.no_value), no_value.to_owned());
         swatch(
             ui,
             theme::color(NOT_FINITE),

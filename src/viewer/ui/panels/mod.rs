@@ -34,10 +34,13 @@ pub use viewpoints::ViewpointsSection;
 
 use super::theme;
 use super::view::UiView;
+use crate::ablation::Ablation;
 use crate::color::{RangeSettings, Theme};
+use crate::engine::Study;
 use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
-use crate::viewer::scene::{ArcChoice, Cloud, Reduction};
+use crate::viewer::inference::Topic;
+use crate::viewer::scene::{ArcChoice, Cloud, ColorBy, Reduction};
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::TourWish;
 
@@ -82,6 +85,14 @@ pub enum Intent {
     Links(bool),
     /// Leave these kinds out, and no other.
     Hide(BTreeSet<Kind>),
+    /// What colours and heights stand for.
+    ColorBy(ColorBy),
+    /// Set these parts to zero, and no other.
+    Ablate(Vec<Ablation>),
+    /// Have this answered.
+    Study(Topic, Study),
+    /// Forget the question of this topic.
+    CancelStudy(Topic),
     /// Open this view beside the world, bring it to the front, or close it.
     TogglePlot(Plot),
     /// Make a window of this view, or dock it again.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use egui::{Checkbox, DragValue, Slider, Ui};
+use egui::{Button, Checkbox, DragValue, Slider, Ui};
 
 use super::{Intent, heading};
 use crate::hook::BlockSite;
 use crate::layout::Kind;
-use crate::viewer::scene::{ArcChoice, Pooling, Reduction};
+use crate::viewer::scene::{ArcChoice, ColorBy, Pooling, Reduction};
 use crate::viewer::ui::view::UiView;
 
 /// Kinds that are shown and hidden together.
@@ -74,6 +74,10 @@ pub struct ShowPanel;
 impl ShowPanel {
     /// Draws the panel.
     pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+        heading(ui, "Colour shows");
+        colors(ui, view, intents);
+        ui.add_space(8.0);
+        ui.separator();
         heading(ui, "Show");
         kinds(ui, view.hidden, intents);
         ui.add_space(6.0);
@@ -111,6 +115,33 @@ impl ShowPanel {
             }
         });
     }
+}
+
+/// What colours and heights stand for.
+fn colors(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        for color_by in ColorBy::ALL {
+            let hint = match color_by {
+                ColorBy::Value => "The numbers themselves",
+                ColorBy::Gradient => {
+                    "What the target would lose, to first order, without the number; the target is \
+                     chosen in the views Saliency, Lens and Ablation"
+                }
+                ColorBy::Direct => {
+                    "What the number adds to the target by itself, where it is written to the \
+                     residual stream"
+                }
+            };
+            let is_chosen = view.color_by == color_by;
+            let is_possible = color_by == ColorBy::Value || view.can_run;
+            let label = Button::selectable(is_chosen, color_by.title());
+            let label = ui.add_enabled(is_possible, label).on_hover_text(hint);
+            if label.clicked() && !is_chosen {
+                intents.push(Intent::ColorBy(color_by));
+            }
+        }
+    });
 }
 
 /// A box for every group, in two columns, and one for all.

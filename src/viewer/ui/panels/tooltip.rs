@@ -12,6 +12,8 @@ pub struct Hover<'a> {
     pub read_out: &'a ReadOut,
     /// The colour of its value.
     pub color: Option<Rgb>,
+    /// What else is to be known: its part in a prediction, whether it is set to zero.
+    pub notes: Vec<String>,
     /// What its tile shows from afar instead of it, if it is too small to be seen.
     pub from_afar: Option<String>,
     /// Where the pointer is, in points.
@@ -66,6 +68,9 @@ fn lines(ui: &mut Ui, hover: &Hover<'_>, theme: Theme) {
     ui.label(RichText::new(&read_out.name).monospace().size(11.5));
     ui.label(RichText::new(read_out.index_line()).size(11.5).color(weak));
     value_line(ui, read_out.reading, hover.color, 15.0, theme);
+    for note in &hover.notes {
+        ui.label(RichText::new(note).size(11.5).color(theme::accent(theme)));
+    }
     if let Some(formula) = &read_out.formula {
         ui.label(
             RichText::new(format!("= {}", formula.rule))

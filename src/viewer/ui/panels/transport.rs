@@ -2,7 +2,9 @@
 
 use egui::{Button, ProgressBar, RichText, Slider, Ui};
 
-use super::Intent;
+use super::plots::ablation::counted;
+use super::{Intent, Plot};
+use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::viewer::ui::theme;
 use crate::viewer::ui::view::UiView;
@@ -138,6 +140,7 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
                 ui.add(egui::Label::new(RichText::new(place).strong()).truncate());
             });
         }
+        zeroed(ui, view, intents);
         if let Some(failure) = view.failure {
             ui.colored_label(theme::failure_text(view.theme), failure);
             if ui.small_button("Dismiss").clicked() {
@@ -163,6 +166,25 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
             ui.add(facts.truncate());
         }
     });
+}
+
+/// Says that parts are set to zero, so that nobody forgets.
+fn zeroed(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    if view.ablations.is_empty() {
+        return;
+    }
+    let text = RichText::new(counted(view.ablations.len())).strong();
+    let banner = Button::new(text.color(theme::on_accent(view.theme)))
+        .fill(theme::accent(view.theme))
+        .small();
+    let names: Vec<String> = view.ablations.iter().map(Ablation::title).collect();
+    let hint = format!("{}\nClick shows their effect", names.join("\n"));
+    if ui.add(banner).on_hover_text(hint).clicked() {
+        intents.push(Intent::TogglePlot(Plot::Ablation));
+    }
+    if ui.small_button("Restore all").clicked() {
+        intents.push(Intent::Ablate(Vec::new()));
+    }
 }
 
 /// How large a model is, such as `24 layers, 384 heads, 98,304 neurons, 354,823,168 parameters`.

@@ -40,8 +40,11 @@ enum Wish {
 
 /// An area smaller than this, in points, has no room for views beside the world.
 const LEAST_ROOM: egui::Vec2 = vec2(420.0, 300.0);
-/// The share of the area that stays the world's when the first view opens.
-const WORLDS_SHARE: f32 = 0.54;
+/// The share of the area that stays the world's when the first view opens beside it.
+const WORLDS_WIDTH: f32 = 0.5;
+/// The share of it that stays the world's when the first view opens below: the world is wide and low
+/// itself, and a view needs room for more than its settings.
+const WORLDS_HEIGHT: f32 = 0.42;
 /// An area that much wider than high has its views at the right, else below.
 const WIDE: f32 = 1.5;
 /// Size of a view just torn off, in points.
@@ -149,13 +152,13 @@ impl Dock {
         let Some(world) = self.state.find_tab(&Tab::World) else {
             return; // It is never closed.
         };
-        let split = if self.area.width() > WIDE * self.area.height() {
-            Split::Right
+        let (split, share) = if self.area.width() > WIDE * self.area.height() {
+            (Split::Right, WORLDS_WIDTH)
         } else {
-            Split::Below
+            (Split::Below, WORLDS_HEIGHT)
         };
         self.state
-            .split(world.node_path(), split, WORLDS_SHARE, Node::leaf(tab));
+            .split(world.node_path(), split, share, Node::leaf(tab));
     }
 
     fn tear_now(&mut self, plot: Plot) {

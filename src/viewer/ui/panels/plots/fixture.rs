@@ -9,14 +9,16 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
 use super::{Plot, PlotView, Plots};
-use crate::analysis::{Candidate, top_candidates};
+use crate::ablation::Ablation;
+use crate::analysis::{Candidate, LensReading, top_candidates};
 use crate::color::Theme;
 use crate::config::ModelConfig;
-use crate::engine::LoadedModel;
+use crate::engine::{Answer, LoadedModel, Question, Study};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::Cell;
-use crate::model::{LoadSettings, Model, ModelSource};
+use crate::model::{LoadSettings, Model, ModelError, ModelSource};
 use crate::trace::{Activation, ActivationCache, Pass, TokenTrace, Trace, Vocab};
+use crate::viewer::inference::{EngineWish, Studies, TraceEvent};
 use crate::viewer::playback::Playhead;
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::theme;
@@ -35,6 +37,8 @@ pub struct Fixture {
     pub trace: Trace,
     /// What each layer's end predicts, `[layer][pos]`, most probable first.
     pub lens: Vec<Vec<Vec<Candidate>>>,
+    /// The same with how sure each layer is.
+    pub readings: Vec<Vec<LensReading>>,
 }
 
 impl Fixture {
@@ -61,7 +65,9 @@ impl Fixture {
             })
             .unwrap();
         let config = model.config().clone();
-        let lens = lens(&model, &cache);
+        let readings = readings(&model, &cache);
+        let tops = |row: &Vec<LensReading>| row.iter().map(|reading| reading.top.clone()).collect();
+        let lens = readings.iter().map(tops).collect();
         let mut trace = Trace::new(config.clone());
         trace.push(Arc::new(Pass {
             first_pos: 0,
@@ -79,6 +85,7 @@ impl Fixture {
             loaded,
             trace,
             lens,
+            readings,
         }
     }
 
@@ -116,6 +123,7 @@ impl Fixture {
             },
             trace,
             lens: Vec::new(),
+            readings: Vec::new(),
         })
     }
 
@@ -151,13 +159,17 @@ impl Fixture {
     }
 }
 
-fn lens(model: &Model, cache: &ActivationCache) -> Vec<Vec<Vec<Candidate>>> {
+fn readings(model: &Model, cache: &ActivationCache) -> Vec<Vec<LensReading>> {
+    let last = cache[&HookPoint::Logits].values();
     (0..model.config().n_layers)
         .map(|layer| {
             let resid = &cache[&HookPoint::block(layer, BlockSite::ResidPost)];
             let logits = model.unembed(resid.values()).unwrap();
             let rows = logits.chunks_exact(model.config().d_vocab);
-            rows.map(|row| top_candidates(row, 5)).collect()
+            let last = last.chunks_exact(model.config().d_vocab);
+            rows.zip(last)
+                .map(|(row, last)| LensReading::of(row, last, 5))
+                .collect()
         })
         .collect()
 }
@@ -194,6 +206,10 @@ pub struct Stage {
     pub version: u64,
     /// Counts up as in [`PlotView`].
     pub text: u64,
+    /// The parts that are set to zero.
+    pub ablations: Vec<Ablation>,
+    /// What was asked about predictions, and found.
+    pub studies: Studies,
     /// Everything that was wished since it was last emptied.
     pub intents: Vec<Intent>,
     /// What the dock left to the world.
@@ -226,6 +242,8 @@ impl Stage {
             failure: None,
             version: 1,
             text: 1,
+            ablations: Vec::new(),
+            studies: Studies::default(),
             intents: Vec::new(),
             world: Rect::NOTHING,
             themed: None,
@@ -235,6 +253,70 @@ impl Stage {
     /// Takes the wishes so far.
     pub fn wishes(&mut self) -> Vec<Intent> {
         std::mem::take(&mut self.intents)
+    }
+
+    /// Takes what is asked of the engine out of the wishes, and says what that was.
+    pub fn asked(&mut self) -> Vec<Study> {
+        let mut asked = Vec::new();
+        let intents = std::mem::take(&mut self.intents);
+        for intent in intents {
+            match intent {
+                Intent::Study(topic, study) => {
+                    self.studies.forget_failure(topic);
+                    let (tokens, ablations) = (&study.tokens, &study.ablations);
+                    let wishes = self.studies.ask(topic, tokens, ablations, study.question);
+                    asked.extend(wishes.into_iter().filter_map(|wish| match wish {
+                        EngineWish::Study(study) => Some(study),
+                        _ => None,
+                    }));
+                }
+                Intent::CancelStudy(topic) => drop(self.studies.cancel(topic)),
+                other => self.intents.push(other),
+            }
+        }
+        asked
+    }
+
+    /// Tells what an engine would of a study.
+    pub fn tell(&mut self, event: TraceEvent) {
+        self.studies.note(&event);
+    }
+
+    /// Answers what is asked of the engine with the fixture's own model; how many questions there were.
+    pub fn answer(&mut self) -> usize {
+        let asked = self.asked();
+        let n_asked = asked.len();
+        for study in asked {
+            let answer = self.answer_to(&study).map_err(|error| error.to_string());
+            self.tell(TraceEvent::StudyDone {
+                id: study.id,
+                answer,
+            });
+        }
+        n_asked
+    }
+
+    fn answer_to(&self, study: &Study) -> Result<Answer, ModelError> {
+        let model = self.fixture.model.as_ref().unwrap();
+        let (tokens, parts) = (&study.tokens[..], &study.ablations[..]);
+        Ok(match study.question {
+            Question::Gradients { wish, extent } => {
+                let is_wanted = |hook| extent.includes(hook);
+                Answer::Gradients(Arc::new(model.gradients(tokens, parts, wish, &is_wanted)?))
+            }
+            Question::Integrated { wish, settings } => {
+                let answer = model.integrated_gradients(tokens, parts, wish, settings)?;
+                Answer::Integrated(Arc::new(answer))
+            }
+            Question::Direct { wish } => {
+                let pos = wish.position(tokens.len())?;
+                let token = self.fixture.trace.token(pos).unwrap();
+                Answer::Direct(Arc::new(model.direct_attribution(&token, wish)?))
+            }
+            Question::Ablation { wish } => {
+                Answer::Ablation(Arc::new(model.ablation_effect(tokens, parts, wish)?))
+            }
+        })
     }
 
     fn ui(&mut self, ui: &mut Ui) {
@@ -249,7 +331,12 @@ impl Stage {
         let failure = self.failure.clone();
         let mut positions: Vec<TokenTrace<'_>> = fixture.trace.positions();
         positions.truncate(self.n_pos);
+        let tokens: Vec<u32> = positions.iter().map(|position| position.token).collect();
         let view = PlotView {
+            lens_reading: &|layer, pos| fixture.readings.get(layer)?.get(pos),
+            tokens: &tokens,
+            ablations: &self.ablations,
+            studies: &self.studies,
             model: self.is_loaded.then_some(&fixture.loaded),
             positions: &positions,
             version: self.version,

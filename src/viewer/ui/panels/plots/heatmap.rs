@@ -23,7 +23,7 @@ use texture::Texture;
 use window::Window;
 
 pub use axes::Labels;
-pub use scale::{Scale, strip};
+pub use scale::{Scale, legend, strip};
 pub use texture::painted;
 
 /// What a heatmap shows.
@@ -338,7 +338,7 @@ fn footer(ui: &mut Ui, view: &HeatmapView<'_>, read_out: Option<&str>, block: us
     let weak = theme::weak_text(view.theme);
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
-        scale::bar(ui, view, BAR_HEIGHT, block);
+        scale::bar(ui, view.theme, &view.scale, view.value, block);
         let hint = "Arrow keys move, + and − zoom, Enter chooses";
         let line = RichText::new(read_out.unwrap_or(hint)).size(11.0);
         let line = match read_out {

@@ -3,32 +3,44 @@
 //!
 //! They dock around the world, can be torn off as windows, and their arrangement is kept.
 
+pub mod ablation;
 mod activations;
 mod attention;
+mod bars;
 pub mod dock;
 mod embeddings;
 #[cfg(test)]
 mod fixture;
+mod head_map;
 pub mod heatmap;
 mod lens;
+mod neuron_list;
 mod parts;
 mod saliency;
+pub mod study;
 mod summary;
+pub mod target;
 mod token_finder;
 mod token_picker;
+mod words;
 
 use egui::{ProgressBar, Rect, RichText, Ui};
 
 use super::Intent;
-use crate::analysis::Candidate;
+use crate::ablation::Ablation;
+use crate::analysis::{Candidate, LensReading};
+use crate::attribution::Target;
 use crate::color::Theme;
 use crate::engine::LoadedModel;
 use crate::layout::Cell;
 use crate::trace::TokenTrace;
+use crate::viewer::inference::Studies;
 use crate::viewer::playback::Playhead;
 use crate::viewer::ui::theme;
 use dock::Dock;
+use target::TargetChooser;
 
+pub use ablation::AblationPlot;
 pub use activations::ActivationsPlot;
 pub use attention::AttentionPlot;
 pub use embeddings::EmbeddingsPlot;
@@ -52,17 +64,20 @@ pub enum Plot {
     Saliency,
     /// What each layer would predict, and which part adds what to a prediction.
     Lens,
+    /// What a prediction loses without some parts.
+    Ablation,
 }
 
 impl Plot {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Summary,
         Self::Activations,
         Self::Attention,
         Self::Embeddings,
         Self::Saliency,
         Self::Lens,
+        Self::Ablation,
     ];
 
     /// Its name on screen.
@@ -74,6 +89,7 @@ impl Plot {
             Self::Embeddings => "Embeddings",
             Self::Saliency => "Saliency",
             Self::Lens => "Lens & attribution",
+            Self::Ablation => "Ablation",
         }
     }
 
@@ -86,6 +102,7 @@ impl Plot {
             Self::Embeddings => "embeddings",
             Self::Saliency => "saliency",
             Self::Lens => "lens",
+            Self::Ablation => "ablation",
         }
     }
 
@@ -98,6 +115,7 @@ impl Plot {
             Self::Embeddings => "F5",
             Self::Saliency => "F6",
             Self::Lens => "F7",
+            Self::Ablation => "F8",
         }
     }
 
@@ -110,6 +128,7 @@ impl Plot {
             Self::Embeddings => "Tokens as points in two or three dimensions",
             Self::Saliency => "Which tokens a prediction hangs on",
             Self::Lens => "What each layer would predict, and which part adds what",
+            Self::Ablation => "What a prediction loses without some parts",
         }
     }
 }
@@ -131,6 +150,14 @@ pub struct PlotView<'a> {
     /// What the end of a layer predicts to follow a position, most probable first; none where that
     /// is not known.
     pub lens: &'a dyn Fn(usize, usize) -> Option<&'a [Candidate]>,
+    /// The same with how sure the layer is and how far it is from the pass's own prediction.
+    pub lens_reading: &'a dyn Fn(usize, usize) -> Option<&'a LensReading>,
+    /// The token at every position, of the pass being computed too.
+    pub tokens: &'a [u32],
+    /// The parts that are set to zero.
+    pub ablations: &'a [Ablation],
+    /// What was asked about predictions, and found.
+    pub studies: &'a Studies,
     /// Where the picture stands.
     pub playhead: Playhead,
     /// The number that is chosen in the world.
@@ -150,6 +177,11 @@ pub struct PlotView<'a> {
 }
 
 impl PlotView<'_> {
+    /// A target in words.
+    fn target_title(&self, target: &Target) -> String {
+        target::title(target, self.tokens, self.token_text)
+    }
+
     /// The position the playhead stands at, of those that are complete.
     pub fn lane(&self) -> Option<usize> {
         let last = self.positions.len().checked_sub(1)?;
@@ -174,6 +206,10 @@ pub struct Plots {
     pub saliency: SaliencyPlot,
     /// What each layer would predict, and which part adds what.
     pub lens: LensPlot,
+    /// What a prediction loses without some parts.
+    pub ablation: AblationPlot,
+    /// Which logit the last three explain.
+    pub target: TargetChooser,
 }
 
 impl Plots {
@@ -186,6 +222,15 @@ impl Plots {
         });
         self.dock = dock;
         world
+    }
+
+    /// Brings a page of a view to its front, counted from 0; nothing happens where there is no such.
+    pub fn turn_to(&mut self, plot: Plot, page: usize) {
+        match plot {
+            Plot::Saliency => self.saliency.turn_to(page),
+            Plot::Lens => self.lens.turn_to(page),
+            _ => {}
+        }
     }
 
     /// Draws one view by itself.
@@ -201,8 +246,9 @@ impl Plots {
             Plot::Activations => self.activations.ui(ui, view, intents),
             Plot::Attention => self.attention.ui(ui, view, intents),
             Plot::Embeddings => self.embeddings.ui(ui, view, intents),
-            Plot::Saliency => self.saliency.ui(ui, view, intents),
-            Plot::Lens => self.lens.ui(ui, view, intents),
+            Plot::Saliency => self.saliency.ui(ui, view, &mut self.target, intents),
+            Plot::Lens => self.lens.ui(ui, view, &mut self.target, intents),
+            Plot::Ablation => self.ablation.ui(ui, view, &mut self.target, intents),
         }
     }
 }

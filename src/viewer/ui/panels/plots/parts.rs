@@ -4,6 +4,9 @@ use egui::{Align2, FontId, Response, Sense, Ui, WidgetInfo, WidgetType, vec2};
 
 use super::PlotView;
 use crate::color::Theme;
+use crate::config::ModelConfig;
+use crate::hook::{Axis, HookPoint};
+use crate::layout::{Cell, CellId};
 use crate::viewer::readout::{digits, exact};
 use crate::viewer::ui::theme;
 
@@ -58,6 +61,32 @@ pub fn token_name(view: &PlotView<'_>, pos: usize) -> String {
     format!("{pos} “{}”", token_text(view, pos))
 }
 
+/// The number of the greatest magnitude in a token's vector: it stands for all of it in the world.
+pub fn strongest_cell(
+    view: &PlotView<'_>,
+    config: &ModelConfig,
+    hook: HookPoint,
+    pos: usize,
+) -> Cell {
+    let row = view.positions.get(pos).and_then(|token| token.row(hook));
+    let numbers = row.unwrap_or_default().iter().enumerate();
+    let finite = numbers.filter(|(_, value)| value.is_finite());
+    let strongest = finite.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
+    let index = strongest.map_or(0, |(index, _)| index);
+    let has_heads = hook.axes().contains(&Axis::Head);
+    let (head, index) = if has_heads {
+        (index / config.d_head, index % config.d_head)
+    } else {
+        (0, index)
+    };
+    Cell::Value(CellId {
+        hook,
+        pos,
+        head,
+        index,
+    })
+}
+
 /// So many of something, such as `1 token` or `3 tokens`.
 pub fn counted(n: usize, what: &str) -> String {
     match n {
@@ -74,6 +103,19 @@ pub fn pages<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, all: &[(T, &str)]
             ui.selectable_value(chosen, *page, *title);
         }
     });
+}
+
+/// Draws what may be higher than there is room; a table, which scrolls by itself, without another
+/// scroll bar around it.
+pub fn scrolled(ui: &mut Ui, name: &str, is_table: bool, draw: impl FnOnce(&mut Ui)) {
+    if is_table {
+        draw(ui);
+        return;
+    }
+    egui::ScrollArea::vertical()
+        .id_salt(name)
+        .auto_shrink([false, false])
+        .show(ui, draw);
 }
 
 /// Small text that steps back.

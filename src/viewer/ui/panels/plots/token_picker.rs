@@ -44,7 +44,7 @@ impl TokenPicker {
                 .add(
                     TextEdit::singleline(&mut self.text)
                         .hint_text(&shown)
-                        .desired_width(130.0),
+                        .desired_width(168.0),
                 )
                 .labelled_by(label.id)
                 .on_hover_text("Type a token's text, or # and its number");

@@ -182,7 +182,7 @@ impl Arrangement {
         let main = match main {
             Some(main) if seen.contains(WORLD) => main,
             Some(rest) => Part::Rows {
-                share: super::WORLDS_SHARE,
+                share: super::WORLDS_HEIGHT,
                 parts: Box::new([Part::default(), rest]),
             },
             None => Part::default(),

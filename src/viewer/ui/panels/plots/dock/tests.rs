@@ -143,7 +143,7 @@ fn the_real_views_open_beside_the_world_and_their_tabs_bring_them_forward() {
         toggle(&mut harness, plot);
     }
     assert!(harness.state().world.width() < 800.0);
-    assert!(harness.state().plots.dock.is_in_front(Plot::Lens));
+    assert!(harness.state().plots.dock.is_in_front(Plot::Ablation));
     assert!(!texts(&harness).contains("Activation map"));
 
     click(&mut harness, "Activations");

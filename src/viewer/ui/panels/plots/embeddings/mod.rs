@@ -86,12 +86,14 @@ impl EmbeddingsPlot {
                 ui.allocate_ui_with_layout(beside, Layout::top_down(Align::Min), |ui| {
                     self.picture(ui, view, room.y, intents);
                 });
-                ScrollArea::vertical()
-                    .auto_shrink([false, false])
-                    .show(ui, |ui| {
-                        self.choices(ui, view, &model.config, intents);
-                        self.neighbors(ui, view, intents);
-                    });
+                ui.vertical(|ui| {
+                    ScrollArea::vertical()
+                        .auto_shrink([false, false])
+                        .show(ui, |ui| {
+                            self.choices(ui, view, &model.config, intents);
+                            self.neighbors(ui, view, intents);
+                        });
+                });
             });
         } else {
             ScrollArea::vertical()

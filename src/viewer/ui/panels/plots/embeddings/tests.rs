@@ -366,9 +366,14 @@ fn layers_are_played_in_one_picture() {
     let all = points(&harness);
     assert_eq!(all.len(), 2 * n_pos * n_places);
 
-    click(&mut harness, "Play from layer to layer");
-    assert!(harness.state().plots.embeddings.place > 0.2);
-    click(&mut harness, "Pause the layers");
+    harness.get_by_label("Play from layer to layer").click();
+    for _ in 0..4 {
+        harness.step();
+    }
+    assert!(harness.state().plots.embeddings.place > 0.1);
+    harness.get_by_label("Pause the layers").click();
+    harness.run_ok();
+    assert!(!harness.state().plots.embeddings.is_playing);
     plot(&mut harness).place = 1.5;
     harness.run_ok();
 

@@ -2,7 +2,6 @@
 
 use egui::{Align2, FontId, Mesh, Pos2, Rect, Sense, Ui, pos2, vec2};
 
-use super::HeatmapView;
 use crate::analysis::MatrixRange;
 use crate::color::{Colormap, LUT_SIZE, NOT_FINITE, Theme};
 use crate::viewer::readout::digits;
@@ -76,13 +75,20 @@ const N_STEPS: usize = 48;
 /// Widest the bar gets, in points.
 const MAX_WIDTH: f32 = 260.0;
 
+/// Height of the bar, in points.
+const HEIGHT: f32 = 8.0;
+
+/// What the colours of numbers mean; `value` says what the numbers are.
+pub fn legend(ui: &mut Ui, theme: Theme, scale: &Scale, value: &str) {
+    bar(ui, theme, scale, value, 1);
+}
+
 /// The colours from low to high with their numbers, and what else there is to say about them.
-pub fn bar(ui: &mut Ui, view: &HeatmapView<'_>, height: f32, block: usize) {
-    let scale = &view.scale;
+pub(super) fn bar(ui: &mut Ui, theme: Theme, scale: &Scale, value: &str, block: usize) {
     let middle = 0.5 * (scale.low + scale.high);
     let ends = [scale.low, middle, scale.high].map(short);
-    let at = strip(ui, view.theme, scale, &ends, view.value, height);
-    let weak = theme::weak_text(view.theme);
+    let at = strip(ui, theme, scale, &ends, value, HEIGHT);
+    let weak = theme::weak_text(theme);
     let font = FontId::proportional(10.5);
     let painter = ui.painter();
     if scale.n_not_finite > 0 {

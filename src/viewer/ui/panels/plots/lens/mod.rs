@@ -1,12 +1,18 @@
 //! What each layer would predict, and which part adds what to a prediction.
 
+mod attribution;
+#[cfg(test)]
+mod attribution_tests;
+mod contributions;
+mod curves;
 mod grid;
 #[cfg(test)]
 mod tests;
 
-use egui::{Button, RichText, Ui};
+use egui::{Button, RichText, ScrollArea, Ui};
 
 use super::heatmap::{Scale, strip};
+use super::target::TargetChooser;
 use super::token_finder::TokenFinder;
 use super::{PlotView, nothing_yet};
 use crate::analysis::MatrixRange;
@@ -14,6 +20,8 @@ use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{Cell, CellId};
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::theme;
+use attribution::AttributionFace;
+use curves::Curves;
 use grid::{LensGrid, Place};
 
 /// What each layer would predict, and which part adds what to a prediction.
@@ -21,6 +29,8 @@ use grid::{LensGrid, Place};
 pub struct LensPlot {
     face: Face,
     grid: LensGrid,
+    curves: Curves,
+    attribution: AttributionFace,
     finder: TokenFinder,
 }
 
@@ -35,8 +45,25 @@ enum Face {
 }
 
 impl LensPlot {
+    /// Brings a page to the front, counted from 0: the lens, then those of attribution.
+    pub fn turn_to(&mut self, page: usize) {
+        match page.checked_sub(1) {
+            None => self.face = Face::Lens,
+            Some(page) => {
+                self.face = Face::Attribution;
+                self.attribution.turn_to(page);
+            }
+        }
+    }
+
     /// Draws the view.
-    pub fn ui(&mut self, ui: &mut Ui, view: &PlotView<'_>, intents: &mut Vec<Intent>) {
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &PlotView<'_>,
+        chooser: &mut TargetChooser,
+        intents: &mut Vec<Intent>,
+    ) {
         ui.horizontal(|ui| {
             for (face, title) in [
                 (Face::Lens, "Logit lens"),
@@ -48,13 +75,12 @@ impl LensPlot {
                 }
             }
         });
-        if view.positions.is_empty() {
-            nothing_yet(ui, view, "What each layer's end would predict");
-            return;
-        }
         match self.face {
+            Face::Lens if view.positions.is_empty() => {
+                nothing_yet(ui, view, "What each layer's end would predict");
+            }
             Face::Lens => self.lens(ui, view, intents),
-            Face::Attribution => {}
+            Face::Attribution => self.attribution.ui(ui, view, chooser, intents),
         }
     }
 
@@ -80,8 +106,9 @@ impl LensPlot {
         if let Some(pos) = found {
             self.grid.reveal(pos, model.config.n_layers);
         }
-        let height = ui.available_height().max(120.0);
-        let events = self.grid.ui(ui, view, model.config.n_layers, height);
+        let n_layers = model.config.n_layers;
+        let height = (0.5 * ui.available_height()).max(120.0);
+        let events = self.grid.ui(ui, view, n_layers, height);
         if let Some(place) = events.hovered {
             egui::Tooltip::always_open(
                 ui.ctx().clone(),
@@ -92,7 +119,13 @@ impl LensPlot {
             .gap(12.0)
             .show(|ui| tooltip(ui, view, place));
         }
-        if let Some(place) = events.chosen {
+        ui.separator();
+        let chosen = ScrollArea::vertical()
+            .id_salt("lens curves")
+            .auto_shrink([false, false])
+            .show(ui, |ui| self.curves.ui(ui, view, n_layers))
+            .inner;
+        if let Some(place) = events.chosen.or(chosen) {
             intents.push(Intent::SeekLane(place.pos));
             intents.push(Intent::Pin(Cell::Value(CellId {
                 hook: HookPoint::block(place.layer, BlockSite::ResidPost),
