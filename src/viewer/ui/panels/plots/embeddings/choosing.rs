@@ -94,13 +94,6 @@ impl EmbeddingsPlot {
                 format!("“{}” is not in this text", (view.token_text)(token)),
             );
         }
-        if ui
-            .button("Fit")
-            .on_hover_text("Show all points (Home)")
-            .clicked()
-        {
-            self.scatter.fit();
-        }
         let projection = self
             .desk
             .picture
