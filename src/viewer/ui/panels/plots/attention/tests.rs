@@ -166,13 +166,13 @@ fn rollout(fixture: &Fixture, through: usize) -> Vec<Vec<f64>> {
         rollout = (0..n)
             .map(|query| {
                 let mut row = vec![0.0; n];
-                for key in 0..=query {
+                for (key, before) in rollout.iter().enumerate().take(query + 1) {
                     let sum: f32 = (0..n_heads)
                         .map(|head| fixture.pattern(layer, head, query)[key])
                         .sum();
                     let own = f64::from(u8::from(query == key));
                     let share = 0.5 * (f64::from(sum) / n_heads as f64 + own);
-                    for (sum, before) in row.iter_mut().zip(&rollout[key]) {
+                    for (sum, before) in row.iter_mut().zip(before) {
                         *sum += share * before;
                     }
                 }

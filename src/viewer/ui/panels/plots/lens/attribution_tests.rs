@@ -88,15 +88,45 @@ fn heads_and_neurons_lead_into_the_world() {
     let chosen = pinned(&mut harness);
     assert_eq!(chosen[0].0, HookPoint::block(2, BlockSite::Pattern));
     assert_eq!(chosen[0].1, 1);
+}
 
-    click(&mut harness, "Neurons");
+/// The neuron that adds most, and where its row is.
+fn loudest(harness: &StageHarness) -> (usize, usize) {
+    let direct = direct(harness);
     let neurons = direct.neurons.iter().enumerate();
     let all = neurons.flat_map(|(layer, row)| {
         let row = row.iter().enumerate();
         row.map(move |(neuron, value)| (layer, neuron, value.abs()))
     });
     let (layer, neuron, _) = all.max_by(|a, b| a.2.total_cmp(&b.2)).unwrap();
-    click(&mut harness, &format!("{layer}.{neuron}"));
+    (layer, neuron)
+}
+
+#[test]
+fn a_neuron_is_chosen_wherever_its_row_is_clicked() {
+    let mut harness = answered();
+    click(&mut harness, "Neurons");
+    let (layer, neuron) = loudest(&harness);
+    let name = harness.get_by_label(&format!("{layer}.{neuron}")).rect();
+    let at = egui::pos2(400.0, name.center().y);
+
+    click_at(&mut harness, at);
+
+    let post = HookPoint::block(layer, BlockSite::MlpPost);
+    assert_eq!(pinned(&mut harness), [(post, 0, neuron)]);
+}
+
+#[test]
+fn a_neuron_is_chosen_by_keys() {
+    let mut harness = answered();
+    click(&mut harness, "Neurons");
+    let (layer, neuron) = loudest(&harness);
+    harness.get_by_label(&format!("{layer}.{neuron}")).focus();
+    harness.run_ok();
+
+    harness.key_press(egui::Key::Enter);
+    harness.run_ok();
+
     let post = HookPoint::block(layer, BlockSite::MlpPost);
     assert_eq!(pinned(&mut harness), [(post, 0, neuron)]);
 }
