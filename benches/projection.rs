@@ -26,6 +26,7 @@ const N_CLUSTERS: usize = 20;
 const RANK: usize = 30;
 const N_RUNS: usize = 3;
 
+#[expect(clippy::print_stdout, reason = "a bench's result is its output")]
 fn main() -> Result<()> {
     let mut args: Vec<String> = std::env::args()
         .skip(1)

@@ -22,7 +22,7 @@ pub enum MethodName {
 }
 
 /// What the user has chosen; each method keeps its settings while another is chosen.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Choice {
     /// Which vectors.
     pub what: What,
@@ -34,18 +34,6 @@ pub struct Choice {
     pub umap: UmapSettings,
     /// What all methods have in common.
     pub common: ProjectionSettings,
-}
-
-impl Default for Choice {
-    fn default() -> Self {
-        Self {
-            what: What::default(),
-            method: MethodName::default(),
-            tsne: TsneSettings::default(),
-            umap: UmapSettings::default(),
-            common: ProjectionSettings::default(),
-        }
-    }
 }
 
 const METHODS: [(MethodName, &str, &str); 3] = [

@@ -118,7 +118,7 @@ pub fn beside(points: &[f32], n_dims: usize, from: usize, direction: Vec2) -> Op
         let by = at(index) - start;
         let along = by.dot(direction);
         let aside = by.dot(vec2(direction.y, -direction.x)).abs();
-        (along > 0.0 && aside <= 2.0 * along).then(|| (along + 2.0 * aside, index))
+        (along > 0.0 && aside <= 2.0 * along).then_some((along + 2.0 * aside, index))
     });
     let nearest = ahead.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     nearest.map(|(_, index)| index)

@@ -190,7 +190,7 @@ impl Look<'_> {
 /// A number on an axis: as many digits as its span needs.
 fn short(value: f32, span: f32) -> String {
     let decimals = (1.0 - span.max(f32::MIN_POSITIVE).log10().floor()).clamp(0.0, 12.0) as usize;
-    let text = if span >= 1e6 || span < 1e-4 {
+    let text = if !(1e-4..1e6).contains(&span) {
         format!("{value:.1e}")
     } else {
         format!("{value:.decimals$}")
