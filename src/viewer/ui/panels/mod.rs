@@ -15,6 +15,7 @@ mod viewpoints;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use egui::scroll_area::ScrollSource;
 use egui::{
     Context, Frame, Id, LayerId, Margin, Panel as EguiPanel, Rect, RichText, ScrollArea, Ui,
     UiBuilder,
@@ -174,7 +175,7 @@ impl Panels {
             .default_size(232.0)
             .show_separator_line(false)
             .show_inside(&mut root, |ui| {
-                ScrollArea::vertical().show(ui, |ui| {
+                column().show(ui, |ui| {
                     self.prompt.ui(ui, view, &self.plots.dock, intents);
                     ui.add_space(8.0);
                     ui.separator();
@@ -195,7 +196,7 @@ impl Panels {
                         ui.separator();
                         self.legend.ui(ui, view);
                     });
-                ScrollArea::vertical().show(ui, |ui| {
+                column().show(ui, |ui| {
                     if let Some(inspection) = inspection {
                         self.inspector.ui(ui, inspection, view.theme, intents);
                         ui.add_space(8.0);
@@ -255,4 +256,14 @@ fn root_ui(context: &Context) -> Ui {
 /// A panel's heading.
 fn heading(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).heading().strong());
+}
+
+/// A column that may be higher than the window. A mouse scrolls it by wheel and bar: dragged by its
+/// ground, it would move under a button that is pressed in haste.
+fn column() -> ScrollArea {
+    let source = ScrollSource {
+        drag: false,
+        ..ScrollSource::ALL
+    };
+    ScrollArea::vertical().scroll_source(source)
 }

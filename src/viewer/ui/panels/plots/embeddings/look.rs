@@ -62,7 +62,9 @@ impl Look<'_> {
             let at = self.frame.place(self.rect, vec2(0.0, y)).y;
             self.painter
                 .hline(self.rect.x_range(), at, Stroke::new(1.0, line));
-            if at < self.rect.bottom() - 2.0 * LINE {
+            // The corners are the axes' names'.
+            let is_free = at < self.rect.bottom() - 2.0 * LINE && at > self.rect.top() + 2.0 * LINE;
+            if is_free {
                 let at = pos2(self.rect.left() + 3.0, at);
                 self.painter
                     .text(at, Align2::LEFT_BOTTOM, number(y), font.clone(), weak);
@@ -89,7 +91,11 @@ impl Look<'_> {
         let text = theme::weak_text(self.view.theme);
         for (at, align, name) in ends {
             let font = FontId::proportional(11.5);
-            self.painter.text(at, align, name, font, text);
+            let galley = self.painter.layout_no_wrap(name, font, text);
+            let rect = align.anchor_size(at, galley.size());
+            let behind = theme::panel_fill(self.view.theme).gamma_multiply(0.85);
+            self.painter.rect_filled(rect.expand(2.0), 2.0, behind);
+            self.painter.galley(rect.min, galley, text);
         }
     }
 
