@@ -13,14 +13,15 @@ use std::time::Instant;
 
 use egui::{Context, Event, Modifiers, PointerButton, Pos2, RawInput, Rect, vec2};
 use llmscope::analysis::Candidate;
+use llmscope::attribution::{DirectAttribution, Gradients, Target};
 use llmscope::color::Theme;
 use llmscope::config::ModelConfig;
-use llmscope::engine::LoadedModel;
+use llmscope::engine::{Answer, LoadedModel, Question, Study};
 use llmscope::hook::HookPoint;
-use llmscope::trace::{Activation, Pass, Trace, Vocab};
-use llmscope::viewer::inference::Studies;
+use llmscope::trace::{Activation, ActivationCache, Pass, Trace, Vocab};
+use llmscope::viewer::inference::{EngineWish, Studies, TraceEvent};
 use llmscope::viewer::playback::Playhead;
-use llmscope::viewer::ui::panels::{Plot, PlotView, Plots};
+use llmscope::viewer::ui::panels::{Intent, Plot, PlotView, Plots};
 use llmscope::viewer::ui::theme;
 use serde_json::{Map, json};
 
@@ -34,7 +35,7 @@ const BUDGET_MS: f64 = 2.0;
 const SIZE: [f32; 2] = [780.0, 900.0];
 
 /// A view, and the label of what is clicked to come to one of its pages.
-const PAGES: [(&str, Plot, &[&str]); 12] = [
+const PAGES: [(&str, Plot, &[&str]); 20] = [
     ("summary", Plot::Summary, &["Open all"]),
     ("activations-map", Plot::Activations, &["Map"]),
     ("activations-neurons", Plot::Activations, &["Most active"]),
@@ -51,7 +52,38 @@ const PAGES: [(&str, Plot, &[&str]); 12] = [
     ("attention-lines", Plot::Attention, &["Lines"]),
     ("attention-heads", Plot::Attention, &["All heads"]),
     ("attention-scores", Plot::Attention, &["Head scores"]),
+    ("saliency-tokens", Plot::Saliency, &["Compute", "Tokens"]),
+    (
+        "saliency-layers",
+        Plot::Saliency,
+        &["Compute", "Tokens by layer"],
+    ),
+    ("saliency-heads", Plot::Saliency, &["Compute", "Heads"]),
+    ("saliency-neurons", Plot::Saliency, &["Compute", "Neurons"]),
+    (
+        "attribution-layers",
+        Plot::Lens,
+        &["Attribution", "Compute", "By layer"],
+    ),
+    (
+        "attribution-heads",
+        Plot::Lens,
+        &["Attribution", "Compute", "Heads"],
+    ),
+    (
+        "attribution-neurons",
+        Plot::Lens,
+        &["Attribution", "Compute", "Neurons"],
+    ),
+    ("ablation", Plot::Ablation, &[]),
 ];
+
+/// What every study is about.
+const TARGET: Target = Target {
+    pos: N_POS - 1,
+    token: 5,
+    minus: None,
+};
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args()
@@ -155,15 +187,60 @@ fn values(config: &ModelConfig, hook: HookPoint) -> Activation {
     Activation::new(shape, values.collect())
 }
 
+/// An answer of the right shape; none to what no page here asks.
+fn answer(config: &ModelConfig, study: &Study) -> Option<Answer> {
+    match study.question {
+        Question::Gradients { extent, .. } => {
+            let hooks = config.hook_points().into_iter();
+            let cache: ActivationCache = hooks
+                .filter(|hook| extent.includes(*hook))
+                .map(|hook| (hook, values(config, hook)))
+                .collect();
+            Some(Answer::Gradients(Arc::new(Gradients {
+                target: TARGET,
+                value: 3.0,
+                gradients: cache.clone(),
+                values: cache,
+            })))
+        }
+        Question::Direct { .. } => {
+            let share = |index: usize| (index % 17) as f32 / 8.0 - 1.0;
+            let layers = |width: usize| -> Vec<Vec<f32>> {
+                let layers = 0..config.n_layers;
+                layers
+                    .map(|layer| (0..width).map(|n| share(n * 7 + layer)).collect())
+                    .collect()
+            };
+            Some(Answer::Direct(Arc::new(DirectAttribution {
+                target: TARGET,
+                value: 3.0,
+                embed: 0.1,
+                pos_embed: -0.1,
+                heads: layers(config.n_heads),
+                z: layers(config.d_model),
+                attn_bias: vec![0.1; config.n_layers],
+                neurons: layers(config.d_mlp),
+                mlp_bias: vec![0.1; config.n_layers],
+                bias: 0.1,
+                direction: vec![0.1; config.d_model],
+            })))
+        }
+        Question::Integrated { .. } | Question::Ablation { .. } => None,
+    }
+}
+
 /// One view, drawn frame by frame.
 struct Bench<'a> {
     text: &'a Text,
+    studies: Studies,
     plot: Option<Plot>,
     plots: Plots,
     context: Context,
     lane: usize,
     time: f64,
     repaints: bool,
+    /// What the view wished for in its last frame.
+    asked: Vec<Intent>,
 }
 
 impl<'a> Bench<'a> {
@@ -172,12 +249,14 @@ impl<'a> Bench<'a> {
         theme::apply(&context, Theme::Dark);
         let mut bench = Self {
             text,
+            studies: Studies::default(),
             plot,
             plots: Plots::default(),
             context,
             lane: N_POS - 1,
             time: 0.0,
             repaints: false,
+            asked: Vec::new(),
         };
         for _ in 0..3 {
             bench.frame(Vec::new());
@@ -194,6 +273,7 @@ impl<'a> Bench<'a> {
             .tessellate(output.shapes, output.pixels_per_point);
         let millis = 1e3 * start.elapsed().as_secs_f64();
         drop(primitives);
+        self.answer();
         let mut viewports = output.viewport_output.into_values();
         self.repaints = viewports.any(|viewport| viewport.repaint_delay.is_zero());
         millis
@@ -208,16 +288,19 @@ impl<'a> Bench<'a> {
             ..RawInput::default()
         };
         let Self {
-            text, plot, plots, ..
+            text,
+            studies,
+            plot,
+            plots,
+            ..
         } = self;
         let positions = text.trace.positions();
         let tokens: Vec<u32> = text.trace.tokens().collect();
-        let studies = Studies::default();
         let view = PlotView {
             lens_reading: &|_, _| None,
             tokens: &tokens,
             ablations: &[],
-            studies: &studies,
+            studies,
             model: Some(&text.model),
             positions: &positions,
             version: 1,
@@ -238,11 +321,35 @@ impl<'a> Bench<'a> {
             failure: None,
         };
         let mut intents = Vec::new();
-        self.context.run_ui(input, |ui| {
+        let output = self.context.run_ui(input, |ui| {
             if let Some(plot) = *plot {
                 plots.plot(ui, plot, &view, &mut intents);
             }
-        })
+        });
+        self.asked = intents;
+        output
+    }
+
+    /// Answers what the view has asked.
+    fn answer(&mut self) {
+        for intent in std::mem::take(&mut self.asked) {
+            let Intent::Study(topic, study) = intent else {
+                continue;
+            };
+            let wishes = self
+                .studies
+                .ask(topic, &study.tokens, &study.ablations, study.question);
+            for wish in wishes {
+                if let EngineWish::Study(study) = wish
+                    && let Some(answer) = answer(&self.text.model.config, &study)
+                {
+                    self.studies.note(&TraceEvent::StudyDone {
+                        id: study.id,
+                        answer: Ok(answer),
+                    });
+                }
+            }
+        }
     }
 
     /// Clicks what has this label.
