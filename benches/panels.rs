@@ -35,7 +35,7 @@ const BUDGET_MS: f64 = 2.0;
 const SIZE: [f32; 2] = [780.0, 900.0];
 
 /// A view, and the label of what is clicked to come to one of its pages.
-const PAGES: [(&str, Plot, &[&str]); 20] = [
+const PAGES: [(&str, Plot, &[&str]); 21] = [
     ("summary", Plot::Summary, &["Open all"]),
     ("activations-map", Plot::Activations, &["Map"]),
     ("activations-neurons", Plot::Activations, &["Most active"]),
@@ -52,6 +52,7 @@ const PAGES: [(&str, Plot, &[&str]); 20] = [
     ("attention-lines", Plot::Attention, &["Lines"]),
     ("attention-heads", Plot::Attention, &["All heads"]),
     ("attention-scores", Plot::Attention, &["Head scores"]),
+    ("embeddings", Plot::Embeddings, &[]),
     ("saliency-tokens", Plot::Saliency, &["Compute", "Tokens"]),
     (
         "saliency-layers",

@@ -73,3 +73,4 @@ pub mod trace;
 #[cfg(feature = "viewer")]
 pub mod viewer;
 pub mod weight;
+pub mod whole_file;

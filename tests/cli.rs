@@ -8,21 +8,18 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
-use std::process::Output;
-use std::time::Duration;
 
 use assert_cmd::Command;
+use common::program::{PROGRAM, assert_refused, output, run};
 use common::{FAMILIES, fixture, read_f32_tensors, read_ids};
 use llmscope::config::ModelConfig;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_llmscope");
 
 /// Absolute, f32.
 const TOLERANCE: f32 = 1e-4;
@@ -41,57 +38,6 @@ const COMMANDS: [&str; 9] = [
 
 /// A file's tensors: number format, shape and bytes by name.
 type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
-
-fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
-    output(Command::new(PROGRAM).args(args))
-}
-
-/// As [`run`], with 2 GiB of address space: a lie about sizes must not be believed.
-#[cfg(unix)]
-fn run_in_little_memory<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
-    output(
-        Command::new("sh")
-            .args(["-c", "ulimit -v 2097152; exec \"$@\"", "sh", PROGRAM])
-            .args(args),
-    )
-}
-
-#[cfg(not(unix))]
-fn run_in_little_memory<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
-    run(args)
-}
-
-fn output(command: &mut Command) -> Output {
-    command
-        .env("NO_COLOR", "1")
-        .env("HF_HUB_OFFLINE", "1")
-        .env_remove("RUST_LOG")
-        .timeout(Duration::from_secs(120))
-        .output()
-        .unwrap()
-}
-
-/// Asserts that `args` are refused: the exit code, the telling words, in two lines at most.
-#[track_caller]
-fn assert_refused<A: AsRef<OsStr>>(
-    args: impl IntoIterator<Item = A>,
-    exit_code: i32,
-    words: &[&str],
-) {
-    let args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().into()).collect();
-    let output = run_in_little_memory(&args);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let case = format!("{args:?}\n{stderr}");
-
-    assert_eq!(output.status.code(), Some(exit_code), "{case}");
-    for word in words {
-        assert!(stderr.contains(word), "{word:?} in {case}");
-    }
-    assert!(stderr.starts_with("error: "), "{case}");
-    assert!(stderr.lines().count() <= 2, "{case}");
-    assert!(!stderr.contains("panicked"), "{case}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{case}");
-}
 
 #[track_caller]
 fn stdout<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> String {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A room is a module at the top of the crate. It may name itself and the rooms of lower floors;
 /// rooms of one floor never name one another.
 const FLOORS: &[&[(&str, &[&str])]] = &[
-    &[("hook", &["serde"]), ("weight", &[])],
+    &[("hook", &["serde"]), ("weight", &[]), ("whole_file", &[])],
     &[("config", &["serde", "serde_json", "thiserror"])],
     &[
         ("trace", &["safetensors", "serde_json", "thiserror"]),
@@ -43,7 +43,13 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         ("engine", &["crossbeam_channel", "thiserror", "tracing"]),
         (
             "figure",
-            &["epaint_default_fonts", "png", "resvg", "thiserror"],
+            &[
+                "base64",
+                "epaint_default_fonts",
+                "png",
+                "resvg",
+                "thiserror",
+            ],
         ),
     ],
     &[(

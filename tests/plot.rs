@@ -7,21 +7,18 @@
 
 mod common;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
-use std::process::Output;
-use std::time::Duration;
 
 use assert_cmd::Command;
+use common::program::{self, PROGRAM, run};
 use common::{FAMILIES, fixture, read_f32_tensors, read_ids};
 use resvg::usvg;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 use tempfile::TempDir;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_llmscope");
 
 /// Relative to the greatest entry, as gradients sum many terms.
 const GRADIENT_TOLERANCE: f32 = 1e-3;
@@ -71,17 +68,6 @@ const VIEWS: &[&[&str]] = &[
     ],
     &["summary"],
 ];
-
-fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
-    Command::new(PROGRAM)
-        .args(args)
-        .env("NO_COLOR", "1")
-        .env("HF_HUB_OFFLINE", "1")
-        .env_remove("RUST_LOG")
-        .timeout(Duration::from_secs(120))
-        .output()
-        .unwrap()
-}
 
 /// `plot` of a view over a fixture's text, and where it goes.
 fn plot_args(view: &[&str], family: &str, output: &Path) -> Vec<OsString> {
@@ -170,18 +156,8 @@ fn assert_refused(args: &[&str], exit_code: i32, words: &[&str]) {
     if !args.contains(&"-o") {
         all.extend(["-o".into(), path.into()]);
     }
-    let output = run(&all);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let case = format!("{all:?}\n{stderr}");
-
-    assert_eq!(output.status.code(), Some(exit_code), "{case}");
-    for word in words {
-        assert!(stderr.contains(word), "{word:?} in {case}");
-    }
-    assert!(stderr.starts_with("error: "), "{case}");
-    assert!(stderr.lines().count() <= 2, "{case}");
-    assert_eq!(output.stdout, b"", "{case}");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{case}");
+    program::assert_refused(&all, exit_code, words);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{all:?}");
 }
 
 /// The fixture `gpt2` with one tensor changed.

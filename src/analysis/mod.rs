@@ -8,6 +8,7 @@ mod matrix;
 mod neurons;
 mod prediction;
 pub mod projection;
+mod round_numbers;
 mod saliency;
 mod statistics;
 mod summary;
@@ -27,6 +28,7 @@ pub use heads::{induction_score, previous_token_score};
 pub use matrix::{Matrix, MatrixRange};
 pub use neurons::{NeuronQuery, NeuronStatistic, NeuronStatistics};
 pub use prediction::{Candidate, LensReading, prediction_entropy, top_candidates};
+pub use round_numbers::round_numbers;
 pub use saliency::{
     SaliencyMeasure, attribution_cells, direct_cells, head_saliency, neuron_saliency,
     saliency_hooks, saliency_map,

@@ -4,6 +4,7 @@
 
 mod completions;
 mod error;
+mod files;
 mod generate;
 mod globs;
 mod load;
@@ -12,6 +13,7 @@ mod options;
 mod plot;
 mod prompt;
 mod record;
+mod recording;
 mod snapshot;
 #[cfg(feature = "viewer")]
 mod stage;

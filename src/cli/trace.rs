@@ -2,23 +2,22 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::error::CliError;
-use super::generate::Stop;
+use super::files::check_file;
 use super::globs::glob_matches;
 use super::load;
 use super::options::{self, RunArgs, SamplerArgs};
+use super::recording::Recording;
 use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
-use crate::model::{Model, ModelError, Sampler, Session};
-use crate::trace::{ActivationCache, Pass, SaveError, Trace, save};
+use crate::model::Sampler;
+use crate::trace::save;
 
 /// Options of `trace`.
 #[derive(Clone, Debug, Args)]
@@ -71,14 +70,15 @@ pub(super) fn run(args: &TraceArgs) -> Result<(), CliError> {
     args.run.model.require_weights("trace")?;
     // What can be refused is refused before anything is computed.
     let sampler = Sampler::new(&args.sampler.settings(args.run.seed))?;
-    check_output(&args.output, args.force)?;
+    check_file(&args.output, args.force)?;
     let config = args.run.model.config()?;
     let hooks = wanted_hooks(&config, args.hooks.as_deref())?;
     options::check_ablations(&args.ablate, &config)?;
     let prompt = args.run.prompt.read()?;
     let model = load::load(&args.run)?;
     let prompt_tokens = prompt.tokens(&model)?;
-    let mut recording = Recording::new(&model, &hooks, &args.ablate)?;
+    let is_wanted = |hook| hooks.contains(&hook);
+    let mut recording = Recording::new(&model, &is_wanted, &args.ablate)?;
     let ended = recording.record(&prompt_tokens, sampler, args.max_new_tokens)?;
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
@@ -88,25 +88,10 @@ pub(super) fn run(args: &TraceArgs) -> Result<(), CliError> {
         ablate: args.ablate.iter().map(Ablation::to_string).collect(),
     };
     let metadata = HashMap::from([("llmscope".to_owned(), about.to_json()?)]);
-    let hooks: Vec<HookPoint> = hooks.iter().copied().collect();
-    save(&recording.trace, &hooks, metadata, &args.output, args.force)?;
+    let saved: Vec<HookPoint> = hooks.iter().copied().collect();
+    save(&recording.trace, &saved, metadata, &args.output, args.force)?;
     // What was computed is saved, even where no further token could be chosen.
     ended?.tell(&model);
-    Ok(())
-}
-
-/// Refuses a file that is there, or a folder that is not.
-fn check_output(path: &Path, force: bool) -> Result<(), SaveError> {
-    if path.exists() && !force {
-        return Err(SaveError::Exists(path.to_owned()));
-    }
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    if folder.is_some_and(|folder| !folder.is_dir()) {
-        return Err(SaveError::Write {
-            path: path.to_owned(),
-            source: io::Error::new(io::ErrorKind::NotFound, "its folder does not exist"),
-        });
-    }
     Ok(())
 }
 
@@ -133,69 +118,4 @@ fn wanted_hooks(
         wanted.extend(matching);
     }
     Ok(wanted)
-}
-
-/// Runs the model and keeps the wanted values only.
-struct Recording<'a> {
-    model: &'a Model,
-    session: Session,
-    hooks: &'a BTreeSet<HookPoint>,
-    trace: Trace,
-}
-
-impl<'a> Recording<'a> {
-    fn new(
-        model: &'a Model,
-        hooks: &'a BTreeSet<HookPoint>,
-        ablate: &[Ablation],
-    ) -> Result<Self, ModelError> {
-        Ok(Self {
-            model,
-            session: model.session_without(ablate)?,
-            hooks,
-            trace: Trace::new(model.config().clone()),
-        })
-    }
-
-    /// Records the prompt, then up to `max_new_tokens` more; says how that ended. The outer error
-    /// leaves nothing worth saving, the inner one does.
-    fn record(
-        &mut self,
-        prompt_tokens: &[u32],
-        mut sampler: Sampler,
-        max_new_tokens: usize,
-    ) -> Result<Result<Stop, ModelError>, ModelError> {
-        let config = self.model.config();
-        let mut logits = self.run(prompt_tokens)?;
-        for _ in 0..max_new_tokens {
-            if self.trace.len() == config.n_ctx {
-                return Ok(Ok(Stop::ContextFull));
-            }
-            let token = match sampler.choose(&logits) {
-                Ok(token) if Some(token) == config.eos_token_id => return Ok(Ok(Stop::EndOfText)),
-                Ok(token) => token,
-                Err(error) => return Ok(Err(error)),
-            };
-            logits = self.run(&[token])?;
-        }
-        Ok(Ok(Stop::MaxNewTokens))
-    }
-
-    fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
-        let mut cache = ActivationCache::new();
-        let logits = self
-            .model
-            .run(&mut self.session, tokens, &mut |hook, activation| {
-                if self.hooks.contains(&hook) {
-                    cache.insert(hook, activation);
-                }
-                ControlFlow::Continue(())
-            })?;
-        self.trace.push(Arc::new(Pass {
-            first_pos: self.trace.len(),
-            tokens: tokens.to_vec(),
-            cache,
-        }));
-        Ok(logits)
-    }
 }

@@ -79,15 +79,7 @@ impl Axis {
         if !self.title.is_empty() {
             let x = cells.x - self.widest(canvas) - 20.0;
             let at = (x, cells.y + 0.5 * cells.height);
-            let title = canvas.fit(&self.title, LABEL_SIZE, cells.height.max(90.0));
-            canvas.rotated(
-                &title,
-                at,
-                LABEL_SIZE,
-                look.faint(),
-                -90.0,
-                TextAnchor::Middle,
-            );
+            canvas.side_title(&self.title, at, cells.height.max(90.0));
         }
     }
 

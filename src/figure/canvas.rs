@@ -2,7 +2,7 @@
 
 use super::drawing::Drawing;
 use super::lettering::Lettering;
-use super::look::Look;
+use super::look::{LABEL_SIZE, Look};
 use super::marks::{TextAnchor, TextMark};
 use crate::color::Rgb;
 
@@ -103,6 +103,13 @@ impl<'a> Canvas<'a> {
         anchor: TextAnchor,
     ) {
         self.write(text, at, size, color, 0.0, anchor, true);
+    }
+
+    /// Writes the title of what lies beside it, from below upwards, cut to `room`.
+    pub fn side_title(&mut self, title: &str, at: (f32, f32), room: f32) {
+        let title = self.fit(title, LABEL_SIZE, room);
+        let color = self.look().faint();
+        self.rotated(&title, at, LABEL_SIZE, color, -90.0, TextAnchor::Middle);
     }
 
     /// Writes a text turned clockwise around its place.

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::canvas::{Area, Canvas};
 use super::look::SMALL_SIZE;
-use super::marks::{Pixels, Stroke, TextAnchor};
+use super::marks::{Stroke, TextAnchor};
 use super::number::{exact, short};
 use super::scale::ColorScale;
 use super::sheet::Chart;
@@ -127,22 +127,7 @@ impl Heatmap {
 
     /// One pixel a cell; cells without a number stay clear.
     fn draw_picture(&self, canvas: &mut Canvas<'_>, cells: Area) {
-        let look = canvas.look();
-        let (n_rows, n_columns) = (self.matrix.n_rows(), self.matrix.n_columns());
-        let mut rgba = Vec::with_capacity(4 * n_rows * n_columns);
-        for row in 0..n_rows {
-            let values = self.matrix.row(row);
-            for value in values {
-                let [r, g, b] = self.scale.color(look.theme, *value);
-                rgba.extend([r, g, b, 255]);
-            }
-            rgba.resize(4 * (row + 1) * n_columns, 0);
-        }
-        let pixels = Pixels {
-            width: n_columns as u32,
-            height: n_rows as u32,
-            rgba,
-        };
+        let pixels = self.scale.pixels(canvas.look().theme, &self.matrix);
         canvas.drawing.picture(cells.rect(), pixels, true);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::encode::{base64, png};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::encode::png;
 use crate::color::Rgb;
 
 /// Marks, or a picture among them.
@@ -159,7 +162,7 @@ impl Placed {
             format_args!(
                 "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" \
                  preserveAspectRatio=\"none\"{rendering} href=\"data:image/png;base64,{}\"/>\n",
-                base64(&file)
+                STANDARD.encode(&file)
             ),
         );
     }

@@ -32,7 +32,7 @@ pub use bars::{Bar, Bars};
 pub use callouts::{Callout, Callouts};
 pub use canvas::{Area, Canvas};
 pub use drawing::Drawing;
-pub use encode::{base64, png};
+pub use encode::png;
 pub use heatmap::Heatmap;
 pub use lettering::Lettering;
 pub use lines::{Line, Lines};

@@ -1,5 +1,7 @@
 //! Numbers as figures write them.
 
+use crate::analysis::round_numbers;
+
 /// A number in three significant digits or so, for where there is little room.
 pub fn short(value: f32) -> String {
     if value.is_nan() {
@@ -64,22 +66,11 @@ pub(super) fn tick(value: f64, step: f64) -> String {
     with_minus(&text)
 }
 
-/// Round numbers within `low..=high`, about `n` of them, and the step between them.
+/// Round numbers within `low..=high`, about `n` of them, and the step between them; where there is no
+/// such number, `low` alone.
 pub(super) fn ticks(low: f64, high: f64, n: usize) -> (Vec<f64>, f64) {
-    let span = high - low;
-    if !(span > 0.0 && span.is_finite()) {
-        return (vec![low], 1.0);
+    match round_numbers(low, high, n) {
+        (all, step) if all.is_empty() => (vec![low], step),
+        found => found,
     }
-    let rough = span / n.max(1) as f64;
-    let magnitude = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
-        .map(|factor| factor * magnitude)
-        .into_iter()
-        .find(|step| *step >= rough * 0.999)
-        .unwrap_or(10.0 * magnitude);
-    let first = (low / step - 1e-6).ceil();
-    let last = (high / step + 1e-6).floor();
-    let n_ticks = (last - first).clamp(0.0, 1000.0) as usize;
-    let all = (0..=n_ticks).map(|index| (first + index as f64) * step);
-    (all.collect(), step)
 }

@@ -2,7 +2,7 @@
 
 use super::canvas::{Area, Canvas};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
-use super::marks::{Pixels, Stroke, TextAnchor};
+use super::marks::{Stroke, TextAnchor};
 use super::number::exact;
 use super::scale::ColorScale;
 use super::sheet::Chart;
@@ -68,19 +68,7 @@ impl Panels {
                 }
             }
         } else {
-            let mut rgba = Vec::with_capacity(4 * n_rows * n_columns);
-            for row in 0..n_rows {
-                for value in panel.matrix.row(row) {
-                    let [r, g, b] = self.scale.color(look.theme, *value);
-                    rgba.extend([r, g, b, 255]);
-                }
-                rgba.resize(4 * (row + 1) * n_columns, 0);
-            }
-            let pixels = Pixels {
-                width: n_columns as u32,
-                height: n_rows as u32,
-                rgba,
-            };
+            let pixels = self.scale.pixels(look.theme, &panel.matrix);
             canvas.drawing.picture(area.rect(), pixels, true);
         }
         canvas

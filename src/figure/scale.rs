@@ -2,9 +2,9 @@
 
 use super::canvas::{Area, Canvas};
 use super::look::{LABEL_SIZE, SMALL_SIZE};
-use super::marks::{Stroke, TextAnchor};
+use super::marks::{Pixels, Stroke, TextAnchor};
 use super::number::{tick, ticks};
-use crate::analysis::{MatrixRange, grouped};
+use crate::analysis::{Matrix, MatrixRange, grouped};
 use crate::color::{Colormap, Rgb, Theme};
 
 /// How numbers are coloured.
@@ -65,6 +65,24 @@ impl ColorScale {
         }
         let place = (value - self.low) / (self.high - self.low);
         self.map.color(theme, place)
+    }
+
+    /// One pixel a cell of a matrix; cells without a number stay clear.
+    pub(super) fn pixels(&self, theme: Theme, matrix: &Matrix) -> Pixels {
+        let (n_rows, n_columns) = (matrix.n_rows(), matrix.n_columns());
+        let mut rgba = Vec::with_capacity(4 * n_rows * n_columns);
+        for row in 0..n_rows {
+            for value in matrix.row(row) {
+                let [r, g, b] = self.color(theme, *value);
+                rgba.extend([r, g, b, 255]);
+            }
+            rgba.resize(4 * (row + 1) * n_columns, 0);
+        }
+        Pixels {
+            width: n_columns as u32,
+            height: n_rows as u32,
+            rgba,
+        }
     }
 
     /// How much room its bar takes to the right of what it explains.
@@ -183,16 +201,7 @@ impl ColorScale {
             canvas.text(&text, at, SMALL_SIZE, look.label(), TextAnchor::Start);
         }
         let x = bar.right() + 8.0 + widest + 8.0 + 0.7 * LABEL_SIZE;
-        let title = canvas.fit(&self.title, LABEL_SIZE, height.max(60.0));
-        let at = (x, bar.y + 0.5 * height);
-        canvas.rotated(
-            &title,
-            at,
-            LABEL_SIZE,
-            look.faint(),
-            -90.0,
-            TextAnchor::Middle,
-        );
+        canvas.side_title(&self.title, (x, bar.y + 0.5 * height), height.max(60.0));
         if has_note {
             let y = bar.bottom() + 14.0;
             canvas

@@ -8,6 +8,8 @@
     reason = "each test file uses its own part of this one"
 )]
 
+pub mod program;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
 //! Where a plot goes, in which form, and how it looks.
 
-use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,10 +7,10 @@ use clap::{Args, ValueEnum};
 
 use super::table::Table;
 use crate::cli::error::CliError;
+use crate::cli::files::{check_file, save};
 use crate::cli::options::{Size, ThemeArg};
 use crate::color::Theme;
 use crate::figure::{Figure, Lettering, Look, png, raster};
-use crate::trace::SaveError;
 
 /// Options of every plot.
 #[derive(Clone, Debug, Args)]
@@ -150,41 +148,4 @@ impl OutputArgs {
         .map(|(keyword, text)| (keyword.to_owned(), text));
         Ok(png(width, height, &rgba, &texts)?)
     }
-}
-
-/// Refuses a file that is there, or a folder that is not.
-fn check_file(path: &Path, force: bool) -> Result<(), SaveError> {
-    if path.exists() && !force {
-        return Err(SaveError::Exists(path.to_owned()));
-    }
-    let cannot_write = |what: &str| SaveError::Write {
-        path: path.to_owned(),
-        source: io::Error::new(io::ErrorKind::NotFound, what.to_owned()),
-    };
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    if folder.is_some_and(|folder| !folder.is_dir()) {
-        return Err(cannot_write("its folder does not exist"));
-    }
-    if path.is_dir() {
-        return Err(cannot_write("it is a folder"));
-    }
-    Ok(())
-}
-
-/// The file appears whole or not at all.
-fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), SaveError> {
-    check_file(path, force)?;
-    let mut partial = OsString::from(path.as_os_str());
-    partial.push(".part");
-    let partial = PathBuf::from(partial);
-    fs::write(&partial, bytes)
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|source| {
-            // Nothing more can be done about a leftover on a full or read-only disk.
-            drop(fs::remove_file(&partial));
-            SaveError::Write {
-                path: path.to_owned(),
-                source,
-            }
-        })
 }

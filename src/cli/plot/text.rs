@@ -1,8 +1,5 @@
 //! The model and the text of a plot: read, run, and named for people.
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::table::Table;
@@ -10,11 +7,12 @@ use crate::ablation::Ablation;
 use crate::cli::error::CliError;
 use crate::cli::load;
 use crate::cli::options::{self, RunArgs};
+use crate::cli::recording::Recording;
 use crate::config::ModelConfig;
 use crate::figure::Axis;
 use crate::hook::HookPoint;
 use crate::model::{Model, Sampler, SamplerSettings};
-use crate::trace::{ActivationCache, Pass, Trace, Vocab};
+use crate::trace::{Trace, Vocab};
 
 /// Options of every plot of a text.
 #[derive(Clone, Debug, Args)]
@@ -54,44 +52,19 @@ impl TextArgs {
     pub(super) fn read(&self, is_wanted: &dyn Fn(HookPoint) -> bool) -> Result<Reading, CliError> {
         let prompt = self.run.prompt.read()?;
         let model = load::load(&self.run)?;
-        let mut tokens = prompt.tokens(&model)?;
-        let n_prompt = tokens.len();
-        let mut session = model.session_without(&self.ablate)?;
-        let mut sampler = Sampler::new(&SamplerSettings {
+        let prompt = prompt.tokens(&model)?;
+        let sampler = Sampler::new(&SamplerSettings {
             seed: self.run.seed,
             ..SamplerSettings::default()
         })?;
-        let mut trace = Trace::new(model.config().clone());
-        let mut next = tokens.clone();
-        loop {
-            let mut cache = ActivationCache::new();
-            let logits = model.run(&mut session, &next, &mut |hook, activation| {
-                if is_wanted(hook) {
-                    cache.insert(hook, activation);
-                }
-                ControlFlow::Continue(())
-            })?;
-            trace.push(Arc::new(Pass {
-                first_pos: trace.len(),
-                tokens: std::mem::take(&mut next),
-                cache,
-            }));
-            let n_new = tokens.len() - n_prompt;
-            if n_new == self.max_new_tokens || tokens.len() == model.config().n_ctx {
-                break;
-            }
-            let token = sampler.choose(&logits)?;
-            if Some(token) == model.config().eos_token_id {
-                break;
-            }
-            tokens.push(token);
-            next.push(token);
-        }
+        let mut recording = Recording::new(&model, is_wanted, &self.ablate)?;
+        recording.record(&prompt, sampler, self.max_new_tokens)??;
+        let trace = recording.trace;
         Ok(Reading {
+            tokens: trace.tokens().collect(),
+            n_prompt: prompt.len(),
             model,
             trace,
-            tokens,
-            n_prompt,
             ablate: self.ablate.clone(),
         })
     }

@@ -1,13 +1,13 @@
 //! Pictures as PNG files.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::Picture;
+use crate::figure::png;
+use crate::whole_file::write_whole;
 
 /// Why a picture could not be saved.
 #[derive(Debug, Error)]
@@ -41,36 +41,12 @@ pub fn save_png(
     if !force && path.exists() {
         return Err(PngError::Exists(path.to_owned()));
     }
-    let mut partial = OsString::from(path.as_os_str());
-    partial.push(".part");
-    let partial = PathBuf::from(partial);
-    write(picture, texts, &partial)
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|source| {
-            // Nothing more can be done about a leftover on a full or read-only disk.
-            drop(fs::remove_file(&partial));
-            PngError::Write {
-                path: path.to_owned(),
-                source,
-            }
+    png(picture.width, picture.height, &picture.rgba, texts)
+        .and_then(|bytes| write_whole(path, &bytes))
+        .map_err(|source| PngError::Write {
+            path: path.to_owned(),
+            source,
         })
-}
-
-fn write(picture: &Picture, texts: &[(String, String)], path: &Path) -> io::Result<()> {
-    let mut encoder = png::Encoder::new(
-        BufWriter::new(File::create(path)?),
-        picture.width,
-        picture.height,
-    );
-    encoder.set_color(png::ColorType::Rgba);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
-    for (keyword, text) in texts {
-        encoder.add_itxt_chunk(keyword.clone(), text.clone())?;
-    }
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&picture.rgba)?;
-    Ok(writer.finish()?)
 }
 
 #[cfg(test)]
@@ -90,8 +66,8 @@ mod tests {
 
         save_png(&picture, &texts, &path, false).unwrap();
 
-        let file = io::BufReader::new(File::open(&path).unwrap());
-        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let file = io::BufReader::new(std::fs::File::open(&path).unwrap());
+        let mut reader = ::png::Decoder::new(file).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
         assert_eq!(pixels, picture.rgba);

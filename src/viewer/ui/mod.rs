@@ -4,10 +4,12 @@
 //! draws the panels and sends the wishes on.
 
 mod arrangement;
+mod covered;
 mod fonts;
 mod inspect;
 mod keys;
 mod labels;
+mod news;
 pub mod panels;
 pub mod theme;
 mod tour_marks;
@@ -18,6 +20,7 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
 
 pub use arrangement::ArrangementFile;
+use covered::{areas, free_screen, is_copy_asked, is_pointer_covered};
 use fonts::Fonts;
 use labels::{CloudScene, Eye, LabelScene, Room};
 use panels::plots::target::title as target_title;
@@ -26,14 +29,14 @@ use view::PartsLegend;
 pub use view::UiView;
 use wishes::{Wishes, fulfil};
 
-use super::inference::{ActiveTrace, TraceEvent};
+use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
 use super::readout::ReadOut;
 use super::scene::{
     ColorBy, DrawList, Overlay, Predictions, SceneLayout, SceneSettings, ValueTable,
 };
-use super::slots::{SlotNews, Slots};
+use super::slots::Slots;
 use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
 use crate::ablation::Ablation;
@@ -52,7 +55,10 @@ impl Plugin for UiPlugin {
             .init_resource::<Pointer>()
             .init_resource::<ArrangementFile>()
             .add_message::<SelectionWish>()
-            .add_systems(Update, (note_events, note_slots, keys::obey_keys))
+            .add_systems(
+                Update,
+                (news::note_events, news::note_slots, keys::obey_keys),
+            )
             .add_systems(Startup, arrangement::read)
             .add_systems(EguiPrimaryContextPass, (draw_ui, arrangement::keep).chain());
     }
@@ -128,93 +134,6 @@ pub(super) struct UiState {
     ablations: Option<Vec<Ablation>>,
 }
 
-fn note_events(
-    mut events: MessageReader<TraceEvent>,
-    trace: Res<ActiveTrace>,
-    mut state: ResMut<UiState>,
-) {
-    for event in events.read() {
-        note_texts(event, &trace, &mut state.fonts);
-        match event {
-            TraceEvent::Loading(progress) => {
-                let share = progress.done_bytes as f32 / progress.total_bytes.max(1) as f32;
-                state.loading = Some(share);
-                "Reading weights".clone_into(&mut state.status);
-            }
-            TraceEvent::ModelLoaded => {
-                state.ablations = None;
-                state.n_passes += 1;
-                state.n_texts += 1;
-                state.loading = None;
-                state.failure = None;
-                "Model ready".clone_into(&mut state.status);
-            }
-            TraceEvent::PassStarted { first_pos, n_pos } => {
-                state.n_passes += 1;
-                state.n_texts += u64::from(*first_pos == 0);
-                state.failure = None;
-                state.status = match n_pos {
-                    1 => "Computing a token".to_owned(),
-                    n => format!("Computing {n} tokens"),
-                };
-            }
-            TraceEvent::Computed { .. }
-            | TraceEvent::LensRead { .. }
-            | TraceEvent::LensDone
-            | TraceEvent::Ablated
-            | TraceEvent::StudyProgress { .. }
-            | TraceEvent::StudyDone { .. } => {}
-            TraceEvent::PassDone => {
-                state.n_passes += 1;
-                "Ready".clone_into(&mut state.status);
-            }
-            TraceEvent::Paused(reason) => {
-                state.status = view::pause_text(*reason).to_owned();
-            }
-            TraceEvent::Failed(message) => {
-                state.ablations = None;
-                state.loading = None;
-                state.failure = Some(message.clone());
-                "Failed".clone_into(&mut state.status);
-            }
-        }
-    }
-}
-
-/// Tells the fonts of the tokens that have come.
-fn note_texts(event: &TraceEvent, trace: &ActiveTrace, fonts: &mut Fonts) {
-    let Some(model) = trace.model() else {
-        return;
-    };
-    match *event {
-        TraceEvent::PassStarted { first_pos, n_pos } => {
-            for token in trace.tokens().into_iter().skip(first_pos).take(n_pos) {
-                fonts.note(&model.vocab.label(token));
-            }
-        }
-        TraceEvent::LensRead {
-            layer,
-            first_pos,
-            n_pos,
-        } => {
-            let tops = (first_pos..first_pos + n_pos).filter_map(|pos| trace.lens(layer, pos));
-            for candidate in tops.flatten() {
-                fonts.note(&model.vocab.label(candidate.token));
-            }
-        }
-        _ => {}
-    }
-}
-
-fn note_slots(mut news: MessageReader<SlotNews>, mut state: ResMut<UiState>) {
-    for news in news.read() {
-        match news {
-            SlotNews::Note(text) => state.status.clone_from(text),
-            SlotNews::Failed(message) => state.slots_failure = Some(message.clone()),
-        }
-    }
-}
-
 /// What of the camera the panels show.
 #[derive(bevy::ecs::system::SystemParam)]
 struct CameraView<'w> {
@@ -287,10 +206,13 @@ fn draw_ui(
         || values.is_changed()
         || scene_settings.is_changed()
         || is_overlay_changed
+        || wishes.cloud.is_changed()
     {
         let parts = parts_legend(&scene_settings, &pointed.overlay, &target);
         let layout = layout.as_ref().as_ref();
         state.legend = view::legend(layout, &values, &scene_settings, parts.as_ref());
+        let cloud = wishes.cloud.cloud.as_deref();
+        state.legend.extend(cloud.map(view::cloud_legend));
     }
     let ablations = state.ablations.clone();
     let ablations = ablations.as_deref().unwrap_or(trace.ablations());
@@ -500,49 +422,4 @@ fn parts_legend(settings: &SceneSettings, overlay: &Overlay, target: &str) -> Op
         color_by: settings.color_by,
         target,
     })
-}
-
-/// What windows and other floating parts cover, in points.
-fn areas(context: &egui::Context) -> Vec<egui::Rect> {
-    context.memory(|memory| {
-        let layers = memory.areas().visible_layer_ids();
-        let floating = layers
-            .into_iter()
-            .filter(|layer| layer.order == egui::Order::Middle);
-        floating
-            .filter_map(|layer| memory.area_rect(layer.id))
-            .collect()
-    })
-}
-
-/// Whether a window or a menu lies under the pointer.
-fn is_pointer_covered(context: &egui::Context) -> bool {
-    let pointer = context.input(|input| input.pointer.interact_pos());
-    pointer
-        .and_then(|place| context.layer_id_at(place))
-        .is_some_and(|layer| layer.order != egui::Order::Background)
-}
-
-/// Whether the keys for copying were pressed, and not to copy from a text box.
-fn is_copy_asked(context: &egui::Context) -> bool {
-    let is_pressed =
-        context.input(|input| input.events.iter().any(|e| matches!(e, egui::Event::Copy)));
-    is_pressed && !context.text_edit_focused()
-}
-
-/// The part of the picture that the panels leave free, as the camera counts.
-fn free_screen(whole: egui::Rect, free: egui::Rect) -> Screen {
-    let place = |at: egui::Pos2| {
-        let share = (at - whole.min) / whole.size().max(egui::Vec2::splat(1.0));
-        Vec2::new(2.0 * share.x - 1.0, 1.0 - 2.0 * share.y)
-    };
-    let aspect = whole.width() / whole.height().max(1.0);
-    if !whole.is_positive() || !free.is_positive() {
-        return Screen::default();
-    }
-    Screen {
-        aspect,
-        low: place(free.left_bottom()),
-        high: place(free.right_top()),
-    }
 }

@@ -12,8 +12,8 @@ use crate::trace::TokenTrace;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
-    ArcChoice, ColorBy, DrawList, MAX_MAGNITUDE, Pooling, Reduction, SQUARE_HEIGHT, SceneSettings,
-    ValueTable, rise, shown_hooks, tensor_ranges,
+    ArcChoice, Cloud, ColorBy, DrawList, MAX_MAGNITUDE, Pooling, Reduction, SQUARE_HEIGHT,
+    SceneSettings, ValueTable, rise, shown_hooks, tensor_ranges,
 };
 use crate::viewer::slots::Slots;
 use crate::viewer::tour::Run;
@@ -227,6 +227,16 @@ fn parts_legend(parts: &PartsLegend, limits: &str) -> Vec<LegendRow> {
     ]
 }
 
+/// What the colours of a projection's points mean.
+pub(super) fn cloud_legend(cloud: &Cloud) -> LegendRow {
+    LegendRow {
+        title: "Points of the projection",
+        map: Colormap::Magnitude,
+        ticks: ["0".to_owned(), String::new(), number(cloud.greatest())],
+        note: format!("linear; {}", cloud.value),
+    }
+}
+
 /// A cell's exact value, and its box as the shaders draw it; none where no pass has recorded it.
 pub(super) fn cell_look<'a>(
     cell: CellId,
@@ -313,11 +323,32 @@ pub(super) fn number(value: f32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::viewer::scene::CloudPoint;
 
     #[test]
     fn numbers_have_three_digits() {
         let texts = [0.0, 1.0, -0.012_34, 123.4, 12_345.0, 1e-7].map(number);
 
         assert_eq!(texts, ["0", "1.00", "-0.0123", "123", "1.2e4", "1.0e-7"]);
+    }
+
+    #[test]
+    fn the_points_of_a_projection_have_a_scale_that_ends_at_their_greatest_value() {
+        let point = |value| CloudPoint {
+            at: bevy::math::Vec3::ZERO,
+            token: 0,
+            pos: None,
+            value,
+        };
+        let cloud = Cloud {
+            value: "length of the vector".to_owned(),
+            points: [0.5, 1.25, f32::NAN].map(point).to_vec(),
+            ..Cloud::default()
+        };
+
+        let row = cloud_legend(&cloud);
+
+        assert_eq!(row.ticks, ["0", "", "1.25"]);
+        assert!(row.note.contains("length of the vector"), "{}", row.note);
     }
 }

@@ -11,10 +11,10 @@ mod tests;
 
 use egui::{ScrollArea, Ui};
 
-use super::parts::pages;
+use super::parts::{cell_of, pages};
 use super::{PlotView, nothing_yet};
 use crate::config::ModelConfig;
-use crate::hook::{BlockSite, HookPoint};
+use crate::hook::BlockSite;
 use crate::layout::{Cell, CellId};
 use crate::viewer::ui::panels::Intent;
 use map::MapPage;
@@ -99,22 +99,6 @@ impl ActivationsPlot {
             self.table.reveal(layer, cell.index);
         }
     }
-}
-
-/// The cell of the number `index` of a token's vector at `hook`.
-fn cell_of(config: &ModelConfig, hook: HookPoint, pos: usize, index: usize) -> Cell {
-    let has_heads = hook.axes().contains(&crate::hook::Axis::Head);
-    let (head, index) = if has_heads {
-        (index / config.d_head, index % config.d_head)
-    } else {
-        (0, index)
-    };
-    Cell::Value(CellId {
-        hook,
-        pos,
-        head,
-        index,
-    })
 }
 
 /// The index of a number in its token's whole vector, heads one after the other.

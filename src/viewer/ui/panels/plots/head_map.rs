@@ -40,7 +40,6 @@ impl HeadMap {
         let Some((matrix, range)) = self.map.last() else {
             return;
         };
-        let number = |index: usize| index.to_string();
         let tip = |layer: usize, head: usize| {
             let z = HookPoint::block(layer, BlockSite::Z);
             let is_zeroed = view.ablations.contains(&Ablation::new(z, Some(head)));
@@ -55,16 +54,8 @@ impl HeadMap {
                 version: generation,
                 scale: Scale::of(*range),
                 value,
-                rows: Labels {
-                    title: "layer",
-                    text: &number,
-                    is_numbered: false,
-                },
-                columns: Labels {
-                    title: "head",
-                    text: &number,
-                    is_numbered: false,
-                },
+                rows: Labels::numbers("layer"),
+                columns: Labels::numbers("head"),
                 current_row: None,
                 current_column: None,
                 marked: pinned_head(view),

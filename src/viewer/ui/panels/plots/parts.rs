@@ -73,6 +73,11 @@ pub fn strongest_cell(
     let finite = numbers.filter(|(_, value)| value.is_finite());
     let strongest = finite.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
     let index = strongest.map_or(0, |(index, _)| index);
+    cell_of(config, hook, pos, index)
+}
+
+/// The cell of the number `index` of a token's vector at `hook`, heads one after the other.
+pub fn cell_of(config: &ModelConfig, hook: HookPoint, pos: usize, index: usize) -> Cell {
     let has_heads = hook.axes().contains(&Axis::Head);
     let (head, index) = if has_heads {
         (index / config.d_head, index % config.d_head)

@@ -5,6 +5,7 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 
 use super::*;
+use crate::hook::HookPoint;
 use crate::layout::CellId;
 use crate::viewer::readout::digits;
 use crate::viewer::ui::panels::plots::Plot;

@@ -180,7 +180,6 @@ fn picture(
 ) -> Option<(usize, usize)> {
     let (matrix, range) = map.last()?;
     let value = format!("{}, {}", score.title(), score.unit());
-    let number = |index: usize| index.to_string();
     let is_head = choice.whose == Whose::Head;
     let output = heatmap.ui(
         ui,
@@ -193,16 +192,8 @@ fn picture(
                 _ => Scale::of_weights(*range),
             },
             value: &value,
-            rows: Labels {
-                title: "layer",
-                text: &number,
-                is_numbered: false,
-            },
-            columns: Labels {
-                title: "head",
-                text: &number,
-                is_numbered: false,
-            },
+            rows: Labels::numbers("layer"),
+            columns: Labels::numbers("head"),
             current_row: None,
             current_column: None,
             marked: is_head.then_some((choice.layer, choice.head)),

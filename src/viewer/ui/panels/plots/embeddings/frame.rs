@@ -64,27 +64,6 @@ impl Frame {
     }
 }
 
-/// Round numbers between `low` and `high`, at most about `n` of them.
-pub fn ticks(low: f32, high: f32, n: usize) -> Vec<f32> {
-    let span = f64::from(high) - f64::from(low);
-    if !(span > 0.0 && span.is_finite()) || n == 0 {
-        return Vec::new();
-    }
-    let rough = span / n as f64;
-    let decade = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|factor| factor * decade)
-        .find(|step| *step >= rough)
-        .unwrap_or(10.0 * decade);
-    let first = (f64::from(low) / step).ceil();
-    let last = (f64::from(high) / step).floor();
-    (0..=(last - first).max(-1.0) as i64)
-        .take(2 * n + 2)
-        .map(|index| ((first + index as f64) * step) as f32)
-        .collect()
-}
-
 /// The point nearest to a place on screen, if one is within `reach` of it.
 pub fn hit(
     points: &[f32],
@@ -163,14 +142,6 @@ mod tests {
 
         let moved = frame.place(rect(), before) - place;
         assert!((moved - vec2(5.0, -7.0)).length() < 1e-3, "{moved:?}");
-    }
-
-    #[test]
-    fn ticks_are_round_and_within() {
-        assert_eq!(ticks(-1.2, 4.3, 5), [0.0, 2.0, 4.0]);
-        assert_eq!(ticks(0.101, 0.119, 4), [0.105, 0.11, 0.115]);
-        assert!(ticks(1.0, 1.0, 4).is_empty());
-        assert!(ticks(f32::NAN, 1.0, 4).is_empty());
     }
 
     #[test]

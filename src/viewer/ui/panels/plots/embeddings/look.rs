@@ -3,8 +3,9 @@
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
 
 use super::dots::{color_of, radius};
-use super::frame::{Frame, ticks};
+use super::frame::Frame;
 use super::scatter::ScatterView;
+use crate::analysis::round_numbers;
 use crate::color::Theme;
 use crate::viewer::readout::digits;
 use crate::viewer::ui::theme;
@@ -50,7 +51,7 @@ impl Look<'_> {
         let weak = theme::weak_text(self.view.theme);
         let font = FontId::proportional(10.0);
         let number = |value: f32| short(value, (high - low).max_elem());
-        for x in ticks(low.x, high.x, 5) {
+        for x in ticks(low.x, high.x) {
             let at = self.frame.place(self.rect, vec2(x, 0.0)).x;
             self.painter
                 .vline(at, self.rect.y_range(), Stroke::new(1.0, line));
@@ -58,7 +59,7 @@ impl Look<'_> {
             self.painter
                 .text(at, Align2::LEFT_BOTTOM, number(x), font.clone(), weak);
         }
-        for y in ticks(low.y, high.y, 5) {
+        for y in ticks(low.y, high.y) {
             let at = self.frame.place(self.rect, vec2(0.0, y)).y;
             self.painter
                 .hline(self.rect.x_range(), at, Stroke::new(1.0, line));
@@ -191,6 +192,12 @@ impl Look<'_> {
             drawn.push(index);
         }
     }
+}
+
+/// Round numbers along an axis, about five.
+fn ticks(low: f32, high: f32) -> impl Iterator<Item = f32> {
+    let (numbers, _) = round_numbers(f64::from(low), f64::from(high), 5);
+    numbers.into_iter().map(|number| number as f32)
 }
 
 /// A number on an axis: as many digits as its span needs.

@@ -19,7 +19,25 @@ pub struct Labels<'a> {
     pub is_numbered: bool,
 }
 
-impl Labels<'_> {
+impl<'a> Labels<'a> {
+    /// Rows or columns that are called by their number.
+    pub fn numbers(title: &'a str) -> Self {
+        Self {
+            title,
+            text: &|index: usize| index.to_string(),
+            is_numbered: false,
+        }
+    }
+
+    /// Columns that are the tokens of a text, each called by its `text`.
+    pub fn tokens(text: &'a dyn Fn(usize) -> String) -> Self {
+        Self {
+            title: "token",
+            text,
+            is_numbered: true,
+        }
+    }
+
     /// One of them in words.
     pub(super) fn spelled(&self, index: usize) -> String {
         let text = (self.text)(index);

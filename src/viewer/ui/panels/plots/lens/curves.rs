@@ -157,11 +157,7 @@ impl Curves {
                     text: &|row| layer_of(row).to_string(),
                     is_numbered: false,
                 },
-                columns: Labels {
-                    title: "token",
-                    text: &|pos| token_text(view, pos),
-                    is_numbered: true,
-                },
+                columns: Labels::tokens(&|pos| token_text(view, pos)),
                 current_row: None,
                 current_column: view.lane(),
                 marked: None,

@@ -63,11 +63,7 @@ impl LayersPage {
                     text: &row_name,
                     is_numbered: false,
                 },
-                columns: Labels {
-                    title: "token",
-                    text: &|pos| token_text(view, pos),
-                    is_numbered: true,
-                },
+                columns: Labels::tokens(&|pos| token_text(view, pos)),
                 current_row: None,
                 current_column: view.lane(),
                 marked,

@@ -7,7 +7,7 @@ use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, WeightCell};
 use crate::viewer::ui::panels::plots::Plot;
 use crate::viewer::ui::panels::plots::fixture::{
-    Fixture, Stage, click, harness, harness_of, texts,
+    Fixture, Stage, click, click_at, harness, harness_of, texts,
 };
 use crate::weight::{WeightPoint, WeightSite};
 
@@ -96,7 +96,7 @@ fn the_totals_on_screen_are_the_checkpoints() {
 }
 
 #[test]
-fn a_rows_name_flies_to_its_block_for_screen_readers_and_by_keyboard() {
+fn a_rows_name_flies_to_its_block_by_pointer_keyboard_and_screen_reader() {
     let mut harness = harness(Plot::Summary);
     harness.get_by_label("layer 2").click_accesskit();
     harness.run_ok();
@@ -106,6 +106,10 @@ fn a_rows_name_flies_to_its_block_for_screen_readers_and_by_keyboard() {
         head: 0,
         index: 0,
     });
+    assert_eq!(harness.state_mut().wishes(), [Intent::Visit(layer)]);
+
+    let name = harness.get_by_label("layer 2").rect();
+    click_at(&mut harness, name.center());
     assert_eq!(harness.state_mut().wishes(), [Intent::Visit(layer)]);
 
     click(&mut harness, "Open layer 2");
