@@ -53,6 +53,11 @@
 //!
 //! The same plot data on paper: pure functions to a vector drawing, and from there to pixels.
 //!
+//! #### Films ([`video`])
+//!
+//! Frames go in one after the other, and files that any player opens come out. Each is written so
+//! that whatever stops it leaves all but the last second.
+//!
 //! #### The program ([`cli`])
 //!
 //! One file per command, and the only place that prints.
@@ -70,6 +75,8 @@ pub mod layout;
 pub mod model;
 pub mod provenance;
 pub mod trace;
+#[cfg(feature = "viewer")]
+pub mod video;
 #[cfg(feature = "viewer")]
 pub mod viewer;
 pub mod weight;

@@ -53,6 +53,16 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         ),
     ],
     &[(
+        "video",
+        &[
+            "crc32fast",
+            "crossbeam_channel",
+            "gif",
+            "openh264",
+            "thiserror",
+        ],
+    )],
+    &[(
         "viewer",
         &[
             "bevy",
@@ -81,6 +91,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
             "clap",
             "clap_complete",
             "clap_mangen",
+            "ctrlc",
             "indicatif",
             "png",
             "serde",
@@ -110,7 +121,14 @@ const VIEWER_SIBLINGS: &[&str] = &["camera", "capture", "selection", "ui"];
 const VIEWER_STREAM: &[&str] = &["inference", "playback", "scene", "material"];
 
 /// Rooms that the siblings share: they may name the stream, but no sibling.
-const VIEWER_SHARED: &[&str] = &["settings_file", "slots", "tour", "viewpoint"];
+const VIEWER_SHARED: &[&str] = &[
+    "camera_path",
+    "film",
+    "settings_file",
+    "slots",
+    "tour",
+    "viewpoint",
+];
 
 /// The crate's own name, which its program uses where the library says `crate`.
 const OWN_NAME: &str = "llmscope";

@@ -93,13 +93,14 @@ enum Command {
 
 /// Does what `args` ask for, the program's name first, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let given: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&given) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
     start_log();
     let result = match cli.command.unwrap_or(Command::View(cli.view)) {
-        Command::View(args) => view::run(&args),
+        Command::View(args) => view::run(&args, &given),
         Command::Summary(args) => summary::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
@@ -114,6 +115,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         say(&one_line(&format!("error: {error}")));
     }
     error.exit_code()
+}
+
+/// The options that were given to `command`, without its name and the program's.
+#[cfg(feature = "viewer")]
+fn given_options(given: &[OsString], command: &str) -> Vec<String> {
+    let options = given.iter().skip(1);
+    let options = options.map(|option| option.to_string_lossy().into_owned());
+    options.skip_while(|option| option == command).collect()
 }
 
 /// Prints a message for people. If standard error is gone nobody is left to tell.

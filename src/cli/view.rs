@@ -1,5 +1,7 @@
 //! `view`: the window.
 
+use std::ffi::OsString;
+
 use clap::Args;
 
 use super::error::CliError;
@@ -24,23 +26,25 @@ pub struct ViewArgs {
     pub color_by: ColorByArg,
 }
 
-/// Opens the window and returns when it is closed.
+/// Opens the window and returns when it is closed; `given` is the command line, the program's name
+/// first.
 ///
 /// # Errors
 ///
 /// If the program was built without the viewer.
 #[cfg(not(feature = "viewer"))]
-pub fn run(_args: &ViewArgs) -> Result<(), CliError> {
+pub fn run(_args: &ViewArgs, _given: &[OsString]) -> Result<(), CliError> {
     Err(CliError::NoViewer("view"))
 }
 
-/// Opens the window and returns when it is closed.
+/// Opens the window and returns when it is closed; `given` is the command line, the program's name
+/// first.
 ///
 /// # Errors
 ///
 /// If the model can't be used or there is no graphics adapter.
 #[cfg(feature = "viewer")]
-pub fn run(args: &ViewArgs) -> Result<(), CliError> {
+pub fn run(args: &ViewArgs, given: &[OsString]) -> Result<(), CliError> {
     use crate::viewer::app::{ViewerOptions, run_window};
     use crate::viewer::settings_file;
 
@@ -50,6 +54,7 @@ pub fn run(args: &ViewArgs) -> Result<(), CliError> {
         color_by: super::stage::color_by(args.color_by, &args.run)?,
         has_reduced_motion: asks_for_calm.is_some_and(|value| value == "1"),
         settings_folder: settings_file::folder(),
+        arguments: super::given_options(given, "view"),
         ..ViewerOptions::default()
     };
     run_window(

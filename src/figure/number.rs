@@ -43,7 +43,7 @@ fn with_minus(text: &str) -> String {
 }
 
 /// A round number for an axis, in steps of `step`.
-pub(super) fn tick(value: f64, step: f64) -> String {
+pub fn tick(value: f64, step: f64) -> String {
     let value = if value.abs() < step * 1e-6 {
         0.0
     } else {

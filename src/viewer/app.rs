@@ -82,6 +82,8 @@ pub struct ViewerOptions {
     pub hidden: BTreeSet<Kind>,
     /// Which heads have arcs, and what an arc stands for.
     pub arc_choice: ArcChoice,
+    /// The command line's options: what else a film of this session needs to be made again.
+    pub arguments: Vec<String>,
 }
 
 impl Default for ViewerOptions {
@@ -99,6 +101,7 @@ impl Default for ViewerOptions {
             color_by: ColorBy::default(),
             hidden: BTreeSet::new(),
             arc_choice: ArcChoice::default(),
+            arguments: Vec::new(),
         }
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! `inference -> playback -> scene -> material` is the stream. `camera`, `selection`, `ui` and
 //! `capture` stand beside its end: they read resources, write messages, and never name one another.
-//! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the guided `tour`,
-//! and what is pointed at in `pointing` and `readout`.
+//! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the camera's paths in
+//! `camera_path`, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
+//! `readout`.
 
 pub mod app;
 pub mod camera;
+pub mod camera_path;
 pub mod capture;
+pub mod film;
 pub mod inference;
 pub mod material;
 pub mod pace;

@@ -75,6 +75,8 @@ pub enum PlaybackWish {
     SeekLane(usize),
     /// Show the pass up to this hook point.
     SeekOrder(f32),
+    /// Be there, and stay there.
+    Show(Playhead),
     /// Run the signal through the pass again.
     Replay,
     /// Layers a second.
@@ -161,7 +163,7 @@ fn obey_wishes(
 ) {
     for wish in wishes.read() {
         if !matches!(wish, PlaybackWish::Speed(_)) {
-            playback.is_held = matches!(wish, PlaybackWish::SeekOrder(_));
+            playback.is_held = matches!(wish, PlaybackWish::SeekOrder(_) | PlaybackWish::Show(_));
         }
         match *wish {
             PlaybackWish::Toggle => playback.is_playing = !playback.is_playing,
@@ -187,6 +189,10 @@ fn obey_wishes(
             PlaybackWish::SeekOrder(order) => {
                 playback.is_playing = false;
                 playhead.order = order.clamp(0.0, n_orders(&trace));
+            }
+            PlaybackWish::Show(place) => {
+                playback.is_playing = false;
+                playhead.set_if_neq(place);
             }
             PlaybackWish::Replay => playhead.order = 0.0,
             PlaybackWish::Speed(layers_per_sec) => playback.layers_per_sec = layers_per_sec,

@@ -10,7 +10,7 @@ use bevy::prelude::*;
 use bevy::render::RenderApp;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
-    BufferDescriptor, BufferUsages, CommandEncoderDescriptor, Extent3d, MapMode, PollType,
+    Buffer, BufferDescriptor, BufferUsages, CommandEncoderDescriptor, Extent3d, MapMode, PollType,
     TexelCopyBufferInfo, TexelCopyBufferLayout, TextureFormat, TextureUsages,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
@@ -20,6 +20,7 @@ use bevy::time::TimeUpdateStrategy;
 pub use png_file::{PngError, save_png};
 
 use super::app::{DrawFailure, Subject, ViewerError, ViewerOptions, offscreen_app};
+use super::film::Narration;
 use super::inference::{ActiveTrace, Studies, TraceEvent};
 use super::material::UploadMeter;
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
@@ -35,6 +36,8 @@ pub struct Offscreen {
     sub_apps: SubApps,
     target: Handle<Image>,
     size: UVec2,
+    /// What frames are copied into on their way back; none before the first.
+    reading: Option<Buffer>,
 }
 
 /// What the parts of a frame took.
@@ -105,6 +108,7 @@ impl Offscreen {
             sub_apps: std::mem::take(app.sub_apps_mut()),
             target,
             size: UVec2::new(width, height),
+            reading: None,
         })
     }
 
@@ -141,6 +145,28 @@ impl Offscreen {
     pub fn seek_order(&mut self, order: f32) {
         self.world()
             .write_message::<PlaybackWish>(PlaybackWish::SeekOrder(order));
+    }
+
+    /// Shows this much of what was fed, and no more until something else is asked for.
+    pub fn show(&mut self, playhead: Playhead) {
+        self.world()
+            .write_message::<PlaybackWish>(PlaybackWish::Show(playhead));
+    }
+
+    /// Tells this of what is shown.
+    pub fn tell_story(&mut self, narration: Narration) {
+        let mut told = self.world().resource_mut::<Narration>();
+        if *told != narration {
+            *told = narration;
+        }
+    }
+
+    /// The layout on show, and the part of the picture that the world has; none before there is a
+    /// model.
+    pub fn stage(&mut self) -> Option<(ModelLayout, Screen)> {
+        let screen = *self.world().resource::<Screen>();
+        let layout = self.world().resource::<SceneLayout>();
+        Some((layout.as_ref()?.clone(), screen))
     }
 
     /// Where the playhead is.
@@ -260,17 +286,32 @@ impl Offscreen {
     ///
     /// If the device fails.
     pub fn read_back(&mut self) -> Result<Picture, ViewerError> {
-        let picture = self.copy_back();
-        if picture.is_err() {
+        let mut rgba = Vec::new();
+        self.read_into(&mut rgba)?;
+        Ok(Picture {
+            width: self.size.x,
+            height: self.size.y,
+            rgba,
+        })
+    }
+
+    /// Reads back the last frame, `4 * width * height` bytes, into `rgba` in place of what is there.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn read_into(&mut self, rgba: &mut Vec<u8>) -> Result<(), ViewerError> {
+        let read = self.copy_back(rgba);
+        if read.is_err() {
             self.draw(); // The renderer tells of its failures with the next frame.
         }
         match self.world().resource::<DrawFailure>().take() {
             Some(failure) => Err(failure),
-            None => picture,
+            None => read,
         }
     }
 
-    fn copy_back(&self) -> Result<Picture, ViewerError> {
+    fn copy_back(&mut self, rgba: &mut Vec<u8>) -> Result<(), ViewerError> {
         let render_app = self
             .sub_apps
             .sub_apps
@@ -284,17 +325,19 @@ impl Offscreen {
             .ok_or_else(|| ViewerError::Draw("no frame was drawn".to_owned()))?;
         let row_bytes = 4 * self.size.x as usize;
         let padded_row_bytes = RenderDevice::align_copy_bytes_per_row(row_bytes);
-        let buffer = device.create_buffer(&BufferDescriptor {
-            label: Some("llmscope_picture"),
-            size: (padded_row_bytes * self.size.y as usize) as u64,
-            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
+        let buffer = self.reading.get_or_insert_with(|| {
+            device.create_buffer(&BufferDescriptor {
+                label: Some("llmscope_picture"),
+                size: (padded_row_bytes * self.size.y as usize) as u64,
+                usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
         });
         let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());
         encoder.copy_texture_to_buffer(
             image.texture.as_image_copy(),
             TexelCopyBufferInfo {
-                buffer: &buffer,
+                buffer,
                 layout: TexelCopyBufferLayout {
                     offset: 0,
                     bytes_per_row: Some(padded_row_bytes as u32),
@@ -324,17 +367,15 @@ impl Offscreen {
             Ok(Err(error)) => return Err(ViewerError::Draw(error.to_string())),
             Err(error) => return Err(ViewerError::Draw(error.to_string())),
         }
+        rgba.clear();
+        rgba.reserve(row_bytes * self.size.y as usize);
         let bytes = slice.get_mapped_range();
-        let rgba = bytes
-            .chunks_exact(padded_row_bytes)
-            .flat_map(|row| &row[..row_bytes])
-            .copied()
-            .collect();
-        Ok(Picture {
-            width: self.size.x,
-            height: self.size.y,
-            rgba,
-        })
+        for row in bytes.chunks_exact(padded_row_bytes) {
+            rgba.extend_from_slice(&row[..row_bytes]);
+        }
+        drop(bytes);
+        buffer.unmap();
+        Ok(())
     }
 
     /// Lets frames pass until every study that was asked for is answered, and what colours and heights

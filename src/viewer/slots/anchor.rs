@@ -73,7 +73,7 @@ impl AnchoredPose {
     }
 
     /// Whether every number is one that a camera can have.
-    pub(super) fn is_sound(&self) -> bool {
+    pub fn is_sound(&self) -> bool {
         let lengths = [self.lane, self.along, self.height, self.distance];
         let angles = [self.yaw, self.pitch];
         lengths.iter().all(|length| length.abs() < 1e6)

@@ -24,11 +24,12 @@ use covered::{areas, free_screen, is_copy_asked, is_pointer_covered};
 use fonts::Fonts;
 use labels::{CloudScene, Eye, LabelScene, Room};
 use panels::plots::target::title as target_title;
-use panels::{Inspection, Panels, Plot, PlotView};
+use panels::{CaptionCard, Inspection, Panels, Plot, PlotView};
 use view::PartsLegend;
 pub use view::UiView;
 use wishes::{Wishes, fulfil};
 
+use super::film::Narration;
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
@@ -52,6 +53,7 @@ impl Plugin for UiPlugin {
         }
         app.init_resource::<UiState>()
             .init_resource::<UiSettings>()
+            .init_resource::<Narration>()
             .init_resource::<Pointer>()
             .init_resource::<ArrangementFile>()
             .add_message::<SelectionWish>()
@@ -140,6 +142,7 @@ struct CameraView<'w> {
     slots: Res<'w, Slots>,
     settings: Res<'w, CameraSettings>,
     tour: Res<'w, ActiveTour>,
+    narration: Res<'w, Narration>,
 }
 
 fn draw_ui(
@@ -173,7 +176,10 @@ fn draw_ui(
         state.has_prompt = true;
         state.panels.prompt.text.clone_from(&ui_settings.prompt);
     }
-    let tokens = trace.tokens();
+    let mut tokens = trace.tokens();
+    if camera_view.narration.hides_future {
+        tokens.truncate(playhead.lane + 1);
+    }
     let candidates = predictions.at(playhead.lane).unwrap_or_default();
     state.fonts.note(&state.panels.prompt.text);
     if let Some(model) = trace.model() {
@@ -340,6 +346,9 @@ fn draw_ui(
     let tour = &mut state.panels.tour;
     let has_buttons = ui_settings.has_panels;
     free.max.y -= tour.show(&context, &view, free, has_buttons, &mut intents);
+    if let Some(caption) = &camera_view.narration.caption {
+        free.max.y -= CaptionCard(caption).show(&context, free, view.theme);
+    }
     screen.set_if_neq(free_screen(whole, free));
     if ui_settings.has_labels
         && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())

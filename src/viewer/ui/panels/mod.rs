@@ -1,5 +1,6 @@
 //! The panels. None of them knows the application: a test draws them with egui alone.
 
+mod caption;
 pub mod help;
 pub mod inspector;
 mod legend;
@@ -21,6 +22,7 @@ use egui::{
     UiBuilder,
 };
 
+pub use caption::CaptionCard;
 pub use help::HelpSheet;
 pub use inspector::{Inspection, InspectorPanel};
 pub use legend::LegendPanel;

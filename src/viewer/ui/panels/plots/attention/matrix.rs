@@ -13,7 +13,7 @@ use crate::viewer::ui::panels::plots::parts::{Cached, note, token_text};
 use crate::viewer::ui::panels::plots::token_finder::TokenFinder;
 use crate::viewer::ui::theme;
 
-/// Steps of a rollout that are done in one frame: about a millisecond.
+/// Steps of a rollout that are done in one frame, or one token's: about a millisecond.
 const STEPS_A_FRAME: usize = 500_000;
 
 /// What the choice comes down to.
@@ -74,14 +74,15 @@ impl Shown {
         };
         let mut n_left = STEPS_A_FRAME;
         while let Some(token) = view.positions.get(rollout.n_tokens()) {
-            if n_left == 0 {
+            let query = rollout.n_tokens();
+            let n_steps = config.n_layers * query * (config.n_heads + query / 2);
+            // One at least, so that it goes on; another only if it fits.
+            if n_left < STEPS_A_FRAME && n_left < n_steps {
                 return false;
             }
-            let query = rollout.n_tokens();
             if !rollout.take(token) {
                 return true;
             }
-            let n_steps = config.n_layers * query * (config.n_heads + query / 2);
             n_left = n_left.saturating_sub(n_steps.max(1));
         }
         true

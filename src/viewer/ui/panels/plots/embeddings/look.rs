@@ -7,6 +7,7 @@ use super::frame::Frame;
 use super::scatter::ScatterView;
 use crate::analysis::round_numbers;
 use crate::color::Theme;
+use crate::figure::tick;
 use crate::viewer::readout::digits;
 use crate::viewer::ui::theme;
 
@@ -50,16 +51,15 @@ impl Look<'_> {
         let line = theme::color(self.view.theme.neutrals().line).gamma_multiply(0.22);
         let weak = theme::weak_text(self.view.theme);
         let font = FontId::proportional(10.0);
-        let number = |value: f32| short(value, (high - low).max_elem());
-        for x in ticks(low.x, high.x) {
+        for (x, number) in ticks(low.x, high.x) {
             let at = self.frame.place(self.rect, vec2(x, 0.0)).x;
             self.painter
                 .vline(at, self.rect.y_range(), Stroke::new(1.0, line));
             let at = pos2(at + 2.0, self.rect.bottom() - 1.0);
             self.painter
-                .text(at, Align2::LEFT_BOTTOM, number(x), font.clone(), weak);
+                .text(at, Align2::LEFT_BOTTOM, number, font.clone(), weak);
         }
-        for y in ticks(low.y, high.y) {
+        for (y, number) in ticks(low.y, high.y) {
             let at = self.frame.place(self.rect, vec2(0.0, y)).y;
             self.painter
                 .hline(self.rect.x_range(), at, Stroke::new(1.0, line));
@@ -68,7 +68,7 @@ impl Look<'_> {
             if is_free {
                 let at = pos2(self.rect.left() + 3.0, at);
                 self.painter
-                    .text(at, Align2::LEFT_BOTTOM, number(y), font.clone(), weak);
+                    .text(at, Align2::LEFT_BOTTOM, number, font.clone(), weak);
             }
         }
     }
@@ -194,27 +194,11 @@ impl Look<'_> {
     }
 }
 
-/// Round numbers along an axis, about five.
-fn ticks(low: f32, high: f32) -> impl Iterator<Item = f32> {
-    let (numbers, _) = round_numbers(f64::from(low), f64::from(high), 5);
-    numbers.into_iter().map(|number| number as f32)
-}
-
-/// A number on an axis: as many digits as its span needs.
-fn short(value: f32, span: f32) -> String {
-    let decimals = (1.0 - span.max(f32::MIN_POSITIVE).log10().floor()).clamp(0.0, 12.0) as usize;
-    let text = if !(1e-4..1e6).contains(&span) {
-        format!("{value:.1e}")
-    } else {
-        format!("{value:.decimals$}")
-    };
-    let text = match text.split_once('.') {
-        Some(_) if !text.contains('e') => {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        _ => text,
-    };
-    text.replace('-', "−")
+/// Round numbers along an axis, about five, and how they are written.
+fn ticks(low: f32, high: f32) -> impl Iterator<Item = (f32, String)> {
+    let (numbers, step) = round_numbers(f64::from(low), f64::from(high), 5);
+    let written = move |number| (number as f32, tick(number, step));
+    numbers.into_iter().map(written)
 }
 
 /// Letters of a name.
@@ -253,4 +237,19 @@ pub fn color_bar(ui: &mut Ui, theme: Theme, value: &str, greatest: f32) {
         ui.painter().add(mesh);
         ui.label(small(digits(greatest)));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_on_an_axis_have_the_digits_of_their_step() {
+        let written = |low, high| ticks(low, high).map(|(_, text)| text).collect::<Vec<_>>();
+
+        let quarters = ["−0.50", "−0.25", "0.00", "0.25", "0.50"];
+        assert_eq!(written(-0.6, 0.55), quarters);
+        assert_eq!(written(3.5, 7.2), ["4", "5", "6", "7"]);
+        assert!(written(1.0, 1.0).is_empty());
+    }
 }
