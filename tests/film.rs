@@ -62,7 +62,7 @@ fn film(path: &Path, settings: &FilmSettings, n_frames: u64) {
         buffer.extend_from_slice(&frame(number));
         assert!(recorder.push(buffer));
     }
-    let film = recorder.finish().unwrap();
+    let (film, _) = recorder.finish().unwrap();
     assert_eq!((film.n_frames, film.path.as_path()), (n_frames, path));
     if path.is_file() {
         assert_eq!(film.n_bytes, fs::metadata(path).unwrap().len());
@@ -435,8 +435,8 @@ fn a_slow_encoder_makes_a_film_wait_and_a_live_recording_count_what_it_skips() {
     }
     let n_skipped = live.state().n_skipped;
 
-    assert_eq!(offline.finish().unwrap().n_frames, 30);
-    assert_eq!(live.finish().unwrap().n_frames, 30 - n_skipped);
+    assert_eq!(offline.finish().unwrap().0.n_frames, 30);
+    assert_eq!(live.finish().unwrap().0.n_frames, 30 - n_skipped);
     assert!(n_skipped >= 20, "{n_skipped}");
 }
 

@@ -266,7 +266,7 @@ fn pictures_that_cannot_be_made_are_refused_and_lose_nothing() {
     let existing = existing.display().to_string();
     let fresh = folder.path().join("fresh.png").display().to_string();
     let fresh_folder = folder.path().join("fresh").display().to_string();
-    let video = folder.path().join("film.mp4").display().to_string();
+    let video = folder.path().join("film.avi").display().to_string();
     let model = model();
     let cases: [(&[&str], i32, &[&str]); 17] = [
         (
@@ -346,7 +346,7 @@ fn pictures_that_cannot_be_made_are_refused_and_lose_nothing() {
             2,
             &["mood", "gradient"],
         ),
-        (&["record", "-o", &video], 2, &["folder"]),
+        (&["record", "-o", &video], 2, &["ending", ".mp4"]),
         (&["record", "-o", "/proc/nothing"], 5, &["/proc/nothing"]),
     ];
     for (args, code, words) in cases {

@@ -19,7 +19,7 @@ use llmscope::viewer::scene::{
     HeadPattern, Layer, PoolKey, Reduction, SceneLayout, SceneLimits, SceneSettings, TensorBlock,
     ValuePool, ValueTable, WeightMatrix, shown_hooks, tensor_ranges,
 };
-use llmscope::viewer::viewpoint::{Pose, Screen};
+use llmscope::viewer::viewpoint::{Pose, Screen, Viewpoint};
 
 const PROMPT: [u32; 5] = [5, 6, 7, 8, 9];
 const WIDTH: u32 = 320;
@@ -379,9 +379,7 @@ fn a_shape_without_weights_has_all_its_blocks_and_no_values() {
         config,
     });
     offscreen.settle();
-    offscreen.look_from(|layout, screen: &Screen| {
-        llmscope::viewer::viewpoint::Viewpoint::Overview.pose(layout, screen)
-    });
+    offscreen.look_from(|layout, screen: &Screen| Viewpoint::Overview.pose(layout, screen));
     let picture = offscreen.picture().unwrap();
 
     let world = offscreen.world();
@@ -396,4 +394,44 @@ fn a_shape_without_weights_has_all_its_blocks_and_no_values() {
         .filter(|[r, _, b, _]| *r > 25 && *b > 25)
         .count();
     assert!(n_drawn > 1_000, "{n_drawn}");
+}
+
+#[test]
+fn a_frame_in_motion_is_the_one_that_stands_still_there() {
+    let engine = engine();
+    let options = ViewerOptions {
+        has_panels: false,
+        ..ViewerOptions::default()
+    };
+    let subject = Subject::Model {
+        engine,
+        prompt: String::new(),
+    };
+    let mut offscreen = Offscreen::new(subject, &options, WIDTH, HEIGHT).unwrap();
+    draw_until(&mut offscreen, PROMPT.len());
+    let place = |share: f32| {
+        move |layout: &ModelLayout, screen: &Screen| {
+            let overview = Viewpoint::Overview.pose(layout, screen);
+            overview.towards(&Viewpoint::Heads.pose(layout, screen), share)
+        }
+    };
+    offscreen.look_from(place(0.4));
+    offscreen.settle();
+
+    offscreen.look_from(place(0.6));
+    offscreen.draw();
+    let in_motion = offscreen.read_back().unwrap();
+    offscreen.settle();
+    let at_rest = offscreen.read_back().unwrap();
+
+    let different = in_motion
+        .rgba
+        .chunks(4)
+        .zip(at_rest.rgba.chunks(4))
+        .filter(|(a, b)| a != b)
+        .count();
+    assert_eq!(
+        different, 0,
+        "labels, boxes and ground are where the camera sees them"
+    );
 }

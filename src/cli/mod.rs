@@ -7,6 +7,8 @@ mod error;
 mod files;
 mod generate;
 mod globs;
+#[cfg(feature = "viewer")]
+mod interrupt;
 mod load;
 mod man;
 mod options;
@@ -37,7 +39,7 @@ pub use options::{
 };
 pub use plot::{PlotArgs, PlotKind};
 pub use prompt::{Prompt, PromptArgs};
-pub use record::{RecordArgs, RecordCamera};
+pub use record::{EncoderArg, RecordArgs, RecordCamera};
 pub use snapshot::{SnapshotArgs, SnapshotCamera, Switch};
 pub use summary::SummaryArgs;
 pub use trace::TraceArgs;
@@ -83,8 +85,9 @@ enum Command {
     Plot(PlotArgs),
     /// Render one frame of the 3D world as a PNG; needs no display
     Snapshot(SnapshotArgs),
-    /// Render a flight through the 3D world; needs no display
-    Record(RecordArgs),
+    /// Render a film of the 3D world at work; needs no display
+    #[command(args_override_self = true)]
+    Record(Box<RecordArgs>),
     /// Print a shell's completions
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -106,7 +109,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Trace(args) => trace::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
-        Command::Record(args) => record::run(&args),
+        Command::Record(args) => record::run(&args, &given),
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
     };
@@ -161,6 +164,14 @@ fn refuse(error: &clap::Error) -> u8 {
         say(&one_line(&remedy));
     }
     2
+}
+
+/// What is wrong with the arguments, in a line.
+#[cfg(feature = "viewer")]
+fn refusal(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let what = text.split("\n\n").next().unwrap_or_default();
+    one_line(what.trim_start_matches("error: "))
 }
 
 /// One line without control characters: file contents that reach a message must not steer the

@@ -209,7 +209,7 @@ fn run_to_step(
 ) -> Result<Vec<crate::engine::EngineUpdate>, CliError> {
     use crate::engine::EngineUpdate;
 
-    let mut updates = super::stage::run_text(engine, 0)?;
+    let mut updates = super::stage::run_text(engine, 0, &|| false)?;
     let n_pos = updates
         .iter()
         .filter_map(|update| match update {
@@ -220,7 +220,7 @@ fn run_to_step(
         .unwrap_or(0);
     let missing = step.map_or(0, |step| (step + 1).saturating_sub(n_pos));
     if missing > 0 {
-        let more = super::stage::run_text(engine, missing)?;
+        let more = super::stage::run_text(engine, missing, &|| false)?;
         let n_more = more
             .iter()
             .filter(|update| matches!(update, EngineUpdate::PassDone { .. }));

@@ -107,18 +107,14 @@ impl From<SnapshotCamera> for Viewpoint {
     }
 }
 
-/// A model's thread that was asked to load it and to begin the text; and the text, for the prompt
-/// box.
-pub(super) fn start_engine(args: &RunArgs) -> Result<(EngineHandle, String), CliError> {
-    start_engine_without(args, &[])
-}
-
-/// The same with these parts set to zero.
-pub(super) fn start_engine_without(
+/// A model's thread that was asked to load it, to choose tokens as `sampler` says, to set parts to
+/// zero and to begin the text; and the text, for the prompt box.
+pub(super) fn start_engine_with(
     args: &RunArgs,
+    asked: &Asked,
+    sampler: &SamplerSettings,
     ablate: &[Ablation],
 ) -> Result<(EngineHandle, String), CliError> {
-    let asked = args.prompt.read()?;
     if !ablate.is_empty() {
         check_ablations(ablate, &args.model.config()?)?;
     }
@@ -128,15 +124,12 @@ pub(super) fn start_engine_without(
         source: args.model.model.clone(),
         settings: args.load_settings(),
     })?;
-    engine.request(EngineRequest::SetSampler(SamplerSettings {
-        seed: args.seed,
-        ..SamplerSettings::default()
-    }))?;
+    engine.request(EngineRequest::SetSampler(sampler.clone()))?;
     engine.request(EngineRequest::SetLens(true))?;
     if !ablate.is_empty() {
         engine.request(EngineRequest::SetAblations(ablate.to_vec()))?;
     }
-    let (prompt, text) = match asked {
+    let (prompt, text) = match asked.clone() {
         Asked::Default => (Prompt::Text(super::prompt::DEFAULT_TEXT.to_owned()), None),
         Asked::Text(text) => (Prompt::Text(text.clone()), Some(text)),
         Asked::Tokens(tokens) => (Prompt::Tokens(tokens), Some(String::new())),
@@ -144,6 +137,18 @@ pub(super) fn start_engine_without(
     engine.request(EngineRequest::SetPrompt(prompt))?;
     let text = text.unwrap_or_else(|| super::prompt::DEFAULT_TEXT.to_owned());
     Ok((engine, text))
+}
+
+/// The same with the most probable token each time.
+pub(super) fn start_engine_without(
+    args: &RunArgs,
+    ablate: &[Ablation],
+) -> Result<(EngineHandle, String), CliError> {
+    let sampler = SamplerSettings {
+        seed: args.seed,
+        ..SamplerSettings::default()
+    };
+    start_engine_with(args, &args.prompt.read()?, &sampler, ablate)
 }
 
 /// What is to be seen, running in the window's own time.
@@ -171,17 +176,22 @@ pub(super) fn live_subject_without(
     Ok(Subject::Model { engine, prompt })
 }
 
-/// Everything the model's thread, started by [`start_engine`], tells of the prompt and of up to
-/// `n_new_tokens` after it: pass by pass, each followed by what the lens read of it.
+/// Everything the model's thread, started by [`start_engine_with`], tells of the prompt and of up to
+/// `n_new_tokens` after it: pass by pass, each followed by what the lens read of it. It ends early
+/// where `is_over` says so.
 pub(super) fn run_text(
     engine: &EngineHandle,
     n_new_tokens: usize,
+    is_over: &dyn Fn() -> bool,
 ) -> Result<Vec<EngineUpdate>, CliError> {
     engine.request(EngineRequest::Play(n_new_tokens))?;
     let mut updates = Vec::new();
     let mut lens = Vec::new();
     let (mut is_paused, mut is_lens_awaited) = (false, false);
     while !is_paused || is_lens_awaited {
+        if is_over() {
+            return Err(CliError::Interrupted);
+        }
         let Some(update) = engine.wait_update() else {
             break;
         };

@@ -10,7 +10,7 @@ use crate::figure::quick_png;
 /// Hundredths of a second that a GIF counts in.
 const GIF_TICKS: u64 = 100;
 /// The most frames a second that players show.
-const MAX_GIF_FPS: u32 = 50;
+pub(super) const MAX_GIF_FPS: u32 = 50;
 /// How thoroughly each frame's palette is chosen: 1 is the best, 30 the fastest.
 const GIF_SPEED: i32 = 10;
 
@@ -37,12 +37,6 @@ impl GifFilm {
                 reason: "a GIF has at most 65535 pixels a side".to_owned(),
             });
         };
-        if settings.fps > MAX_GIF_FPS {
-            return Err(FilmError::Encode {
-                frame: 0,
-                reason: format!("a GIF shows at most {MAX_GIF_FPS} frames a second"),
-            });
-        }
         let failed = |source| FilmError::of_write(path, 0, source);
         let file = create(path, settings.force).map_err(failed)?;
         let begun = gif::Encoder::new(file, width, height, &[]).and_then(|mut encoder| {

@@ -29,6 +29,16 @@ pub enum FilmError {
         /// The nearest height that fits.
         even_height: u32,
     },
+    /// More frames a second than the kind can tell.
+    #[error(
+        "a GIF shows at most {greatest} frames a second, and {fps} were asked for; lower --fps"
+    )]
+    TooFast {
+        /// Frames a second.
+        fps: u32,
+        /// The most that there can be.
+        greatest: u32,
+    },
     /// The file is there.
     #[error("{} exists; choose another name or pass --force to replace it", .0.display())]
     Exists(PathBuf),

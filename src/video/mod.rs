@@ -58,7 +58,7 @@ pub enum Quality {
 
 impl Default for Quality {
     fn default() -> Self {
-        Self::Quantizer(20)
+        Self::Quantizer(23)
     }
 }
 
@@ -147,13 +147,13 @@ pub trait FilmWriter: Send {
     fn finish(self: Box<Self>) -> Result<Film, FilmError>;
 }
 
-/// Begins a film at `path`, of the kind its ending asks for.
+/// Says whether a film of these settings can be made at `path`, as far as that is known before.
 ///
 /// # Errors
 ///
-/// If the kind is not known, the sides do not fit it, the file is there and must stay, or it can't be
-/// written.
-pub fn begin(path: &Path, settings: &FilmSettings) -> Result<Box<dyn FilmWriter>, FilmError> {
+/// If the kind is not known, the sides or the rate do not fit it, the file is there and must stay, or
+/// the program has no such encoder.
+pub fn check(path: &Path, settings: &FilmSettings) -> Result<FilmKind, FilmError> {
     let kind = FilmKind::of(path)?;
     let (width, height) = (settings.width, settings.height);
     if kind.needs_even_sides() && (width % 2 == 1 || height % 2 == 1) {
@@ -164,9 +164,37 @@ pub fn begin(path: &Path, settings: &FilmSettings) -> Result<Box<dyn FilmWriter>
             even_height: even(height),
         });
     }
-    if path.exists() && !settings.force {
+    if kind == FilmKind::Gif && settings.fps > animation::MAX_GIF_FPS {
+        return Err(FilmError::TooFast {
+            fps: settings.fps,
+            greatest: animation::MAX_GIF_FPS,
+        });
+    }
+    if kind == FilmKind::Mp4
+        && settings.encoder == EncoderChoice::BuiltIn
+        && !cfg!(feature = "h264")
+    {
+        return Err(FilmError::NoH264);
+    }
+    let is_taken = match kind {
+        FilmKind::Frames => {
+            path.is_file() || path.read_dir().is_ok_and(|mut all| all.next().is_some())
+        }
+        _ => path.exists(),
+    };
+    if is_taken && !settings.force {
         return Err(FilmError::Exists(path.to_owned()));
     }
+    Ok(kind)
+}
+
+/// Begins a film at `path`, of the kind its ending asks for.
+///
+/// # Errors
+///
+/// As [`check`], or if it can't be written.
+pub fn begin(path: &Path, settings: &FilmSettings) -> Result<Box<dyn FilmWriter>, FilmError> {
+    let kind = check(path, settings)?;
     Ok(match (kind, settings.encoder) {
         #[cfg(feature = "h264")]
         (FilmKind::Mp4, EncoderChoice::BuiltIn) => Box::new(h264::H264Film::begin(path, settings)?),

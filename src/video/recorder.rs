@@ -20,6 +20,8 @@ pub struct RecorderState {
     pub n_frames: u64,
     /// Bytes on disk so far.
     pub n_bytes: u64,
+    /// CRC-32 of the pixels of those frames, one frame after the other.
+    pub crc32: u32,
     /// Frames that were offered while there was no room for them.
     pub n_skipped: u64,
     /// Whether the film goes no further: [`Recorder::finish`] says why.
@@ -109,9 +111,11 @@ impl Recorder {
     /// # Errors
     ///
     /// What ended the film before; what was whole then is whole now.
-    pub fn finish(mut self) -> Result<Film, FilmError> {
-        self.end()
-            .unwrap_or_else(|| Err(FilmError::Panicked("it was ended twice".to_owned())))
+    pub fn finish(mut self) -> Result<(Film, RecorderState), FilmError> {
+        let film = self
+            .end()
+            .unwrap_or_else(|| Err(FilmError::Panicked("it was ended twice".to_owned())))?;
+        Ok((film, self.state()))
     }
 
     fn end(&mut self) -> Option<Result<Film, FilmError>> {
@@ -150,16 +154,19 @@ fn write(
     give_back: &Sender<Vec<u8>>,
     state: &Mutex<RecorderState>,
 ) -> Result<Film, FilmError> {
+    let mut pixels = crc32fast::Hasher::new();
     for frame in frames {
         if let Err(error) = film.push(&frame) {
             // What is whole stays so; ending tells nothing new.
             drop(film.finish());
             return Err(error);
         }
+        pixels.update(&frame);
         {
             let mut state = lock(state);
             state.n_frames += 1;
             state.n_bytes = film.n_bytes();
+            state.crc32 = pixels.clone().finalize();
         }
         // Where there are buffers enough, this one goes.
         drop(give_back.try_send(frame));

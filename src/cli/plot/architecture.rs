@@ -202,8 +202,8 @@ impl ArchitectureArgs {
         let (subject, updates) = if self.run.model.arch.is_some() {
             (stage::live_subject(&self.run)?, Vec::new())
         } else {
-            let (engine, prompt) = stage::start_engine(&self.run)?;
-            let updates = stage::run_text(&engine, 0)?;
+            let (engine, prompt) = stage::start_engine_without(&self.run, &[])?;
+            let updates = stage::run_text(&engine, 0, &|| false)?;
             // The picture needs what was computed, not who computed it.
             let engine =
                 EngineHandle::start().map_err(|error| CliError::Failed(error.to_string()))?;

@@ -20,7 +20,7 @@ use bevy::time::TimeUpdateStrategy;
 pub use png_file::{PngError, save_png};
 
 use super::app::{DrawFailure, Subject, ViewerError, ViewerOptions, offscreen_app};
-use super::film::Narration;
+use super::film::{Captions, Narration, Story};
 use super::inference::{ActiveTrace, Studies, TraceEvent};
 use super::material::UploadMeter;
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
@@ -158,6 +158,15 @@ impl Offscreen {
         let mut told = self.world().resource_mut::<Narration>();
         if *told != narration {
             *told = narration;
+        }
+    }
+
+    /// What a film of what was fed says, told as `story`.
+    pub fn captions(&mut self, story: &Story) -> Captions {
+        let active = self.world().resource::<ActiveTrace>();
+        match (active.model(), active.trace()) {
+            (Some(model), Some(trace)) => Captions::new(&model.name, trace, &model.vocab, story),
+            _ => Captions::default(),
         }
     }
 
@@ -325,7 +334,8 @@ impl Offscreen {
             .ok_or_else(|| ViewerError::Draw("no frame was drawn".to_owned()))?;
         let row_bytes = 4 * self.size.x as usize;
         let padded_row_bytes = RenderDevice::align_copy_bytes_per_row(row_bytes);
-        let buffer = self.reading.get_or_insert_with(|| {
+        // One that was left mapped by a failure is of no more use.
+        let buffer = self.reading.take().unwrap_or_else(|| {
             device.create_buffer(&BufferDescriptor {
                 label: Some("llmscope_picture"),
                 size: (padded_row_bytes * self.size.y as usize) as u64,
@@ -337,7 +347,7 @@ impl Offscreen {
         encoder.copy_texture_to_buffer(
             image.texture.as_image_copy(),
             TexelCopyBufferInfo {
-                buffer,
+                buffer: &buffer,
                 layout: TexelCopyBufferLayout {
                     offset: 0,
                     bytes_per_row: Some(padded_row_bytes as u32),
@@ -375,6 +385,7 @@ impl Offscreen {
         }
         drop(bytes);
         buffer.unmap();
+        self.reading = Some(buffer);
         Ok(())
     }
 

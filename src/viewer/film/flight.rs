@@ -38,6 +38,8 @@ pub struct Flight<'a> {
 /// The turn from which the signal is followed, and the height above the horizon, in radians.
 const FOLLOW_YAW: f32 = 0.42;
 const FOLLOW_PITCH: f32 = 0.5;
+/// The turn and the height above the horizon from which a prediction is looked at, in radians.
+const EXIT_VIEW: (f32, f32) = (0.32, 0.3);
 /// How long it takes to go from one view to another, as a share of the chapter, and at most, in
 /// seconds.
 const SWING_SHARE: f64 = 0.45;
@@ -155,8 +157,8 @@ impl<'a> Flight<'a> {
         let n_lanes = self.thought().map_or(self.layout.n_lanes, |t| t.lane + 1);
         let width = self.layout.lane_x(n_lanes.saturating_sub(1)) + tile;
         let rect = GroundRect {
-            near_left: Vec2::new(-0.3 * tile, 0.9 * tile),
-            size: Vec2::new(width + 0.6 * tile, 4.2 * tile),
+            near_left: Vec2::new(-0.2 * tile, 0.55 * tile),
+            size: Vec2::new(width + 0.4 * tile, 5.2 * tile),
         };
         Pose::framing(rect, FOLLOW_YAW, FOLLOW_PITCH, &self.screen, 0.86)
     }
@@ -184,12 +186,14 @@ impl<'a> Flight<'a> {
         };
         let (first, last) = (skyline.bar(lane, 0), skyline.bar(lane, skyline.n_ranks - 1));
         let rect = first.union(&last);
-        let room = 0.5 * tile;
+        let room = 0.35 * tile;
         let rect = GroundRect {
             near_left: rect.near_left + Vec2::new(-room, room),
             size: rect.size + Vec2::new(2.0 * room, 2.0 * room),
         };
-        Pose::framing(rect, 0.3, 0.42, &self.screen, 0.8)
+        // With room for the words above the bars.
+        let height = 1.12 * skyline.height;
+        Pose::framing_rise(rect, height, EXIT_VIEW, &self.screen, 0.82)
     }
 }
 

@@ -3,11 +3,13 @@
 //! `story` puts what happens in time, `flight` follows it with the camera. Both are pure: the same
 //! moment is the same picture, whatever was shown before.
 
+mod captions;
 mod flight;
 mod story;
 
 use bevy::prelude::Resource;
 
+pub use captions::Captions;
 pub use flight::{FilmCamera, Flight};
 pub use story::{Chapter, ChapterKind, Moment, Story};
 

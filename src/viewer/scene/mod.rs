@@ -92,9 +92,17 @@ impl Plugin for ScenePlugin {
                     links::draw_lines,
                 )
                     .chain()
+                    .in_set(SceneSystems::See)
                     .after(TransformSystems::Propagate),
             );
     }
+}
+
+/// What the scene does at the end of a frame, in `PostUpdate`.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SceneSystems {
+    /// Choose what the camera, where it is now, sees in detail.
+    See,
 }
 
 /// Where everything stands for the text on show; none before a model is loaded.

@@ -17,7 +17,7 @@ mod view;
 mod wishes;
 
 use bevy::prelude::*;
-use bevy_egui::{EguiContexts, EguiPlugin, EguiPrimaryContextPass};
+use bevy_egui::{EguiContexts, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass};
 
 pub use arrangement::ArrangementFile;
 use covered::{areas, free_screen, is_copy_asked, is_pointer_covered};
@@ -35,7 +35,7 @@ use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
 use super::readout::ReadOut;
 use super::scene::{
-    ColorBy, DrawList, Overlay, Predictions, SceneLayout, SceneSettings, ValueTable,
+    ColorBy, DrawList, Overlay, Predictions, SceneLayout, SceneSettings, SceneSystems, ValueTable,
 };
 use super::slots::Slots;
 use super::tour::{ActiveTour, Run};
@@ -60,6 +60,13 @@ impl Plugin for UiPlugin {
             .add_systems(
                 Update,
                 (news::note_events, news::note_slots, keys::obey_keys),
+            )
+            .configure_sets(
+                PostUpdate,
+                // Names stand where the camera sees them in this frame, not in the one before.
+                EguiPostUpdateSet::EndPass
+                    .after(TransformSystems::Propagate)
+                    .after(SceneSystems::See),
             )
             .add_systems(Startup, arrangement::read)
             .add_systems(EguiPrimaryContextPass, (draw_ui, arrangement::keep).chain());

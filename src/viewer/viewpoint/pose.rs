@@ -102,6 +102,26 @@ impl Pose {
         .fitting(&corners(rect, 0.0), screen, share)
     }
 
+    /// As [`framing`](Self::framing), with what rises up to `height` above the rectangle.
+    pub fn framing_rise(
+        rect: GroundRect,
+        height: f32,
+        (yaw, pitch): (f32, f32),
+        screen: &Screen,
+        share: f32,
+    ) -> Self {
+        let mut points = corners(rect, 0.0);
+        points.extend(corners(rect, height));
+        let focus = rect.center() + 0.5 * height * Vec3::Y;
+        Self {
+            focus,
+            yaw,
+            pitch,
+            radius: rect.size.max_element().max(height).max(1.0),
+        }
+        .fitting(&points, screen, share)
+    }
+
     /// Before the projection of tokens beside the entrance.
     pub fn before_cloud(layout: &ModelLayout, screen: &Screen) -> Self {
         let room = layout.cloud_room();
