@@ -15,15 +15,14 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
-run: $(SETUP) ## Open the window; without a display, render a flight to target/flight
+run: $(SETUP) ## Open the window; without a display, make a film, target/film.mp4
 ifeq ($(OS),Windows_NT)
 	$(CARGO) run --release -- $(ARGS)
 else
 	@if [ "$$(uname -s)$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" = Linux ] && [ -z '$(subst ','\'',$(ARGS))' ]; then \
-		echo "There is no display here: rendering a flight to target/flight, one PNG a frame." >&2; \
-		rm -rf target/flight && \
-		NODEVICE_SELECT=1 $(CARGO) run --release -- record -o target/flight --seconds 6 && \
-		echo "The frames are in $(CURDIR)/target/flight" >&2; \
+		echo "There is no display here: making a film, target/film.mp4." >&2; \
+		NODEVICE_SELECT=1 $(CARGO) run --release -- record -o target/film.mp4 --force && \
+		echo "The film is $(CURDIR)/target/film.mp4" >&2; \
 	else \
 		$(CARGO) run --release -- $(ARGS); \
 	fi

@@ -59,6 +59,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
             "crossbeam_channel",
             "gif",
             "openh264",
+            "rayon",
             "thiserror",
         ],
     )],

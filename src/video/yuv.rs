@@ -4,6 +4,12 @@
 //! differences from 16 to 240 around 128. Colours are halved in number both ways, the mean of two by
 //! two pixels.
 
+use rayon::prelude::{
+    IndexedParallelIterator as _, ParallelIterator as _, ParallelSlice as _, ParallelSliceMut as _,
+};
+
+/// Rows that one thread takes at a time.
+const BAND_ROWS: usize = 32;
 /// Bits behind the point of the coefficients.
 const SHIFT: u32 = 16;
 const HALF: i32 = 1 << (SHIFT - 1);
@@ -81,20 +87,33 @@ impl Yuv420 {
     pub fn read_rgba(&mut self, rgba: &[u8]) {
         assert_eq!(rgba.len(), 4 * self.width * self.height, "one picture");
         let width = self.width;
-        let rows = rgba
-            .chunks_exact(8 * width)
-            .zip(self.y.chunks_exact_mut(2 * width))
+        // Bands of some rows for each thread, two rows for each of the colours' own.
+        let (n_luma, n_chroma) = (BAND_ROWS * width, BAND_ROWS / 2 * (width / 2));
+        rgba.par_chunks(4 * n_luma)
+            .zip(self.y.par_chunks_mut(n_luma))
             .zip(
                 self.u
-                    .chunks_exact_mut(width / 2)
-                    .zip(self.v.chunks_exact_mut(width / 2)),
-            );
-        for ((rgba, y), (u, v)) in rows {
-            let (pixels, _) = rgba.as_chunks::<4>();
-            luma(pixels, y);
-            let (upper, lower) = pixels.split_at(width);
-            chroma(upper, lower, u, v);
-        }
+                    .par_chunks_mut(n_chroma)
+                    .zip(self.v.par_chunks_mut(n_chroma)),
+            )
+            .for_each(|((rgba, y), (u, v))| band(width, rgba, y, u, v));
+    }
+}
+
+/// Converts some rows, an even number of them.
+fn band(width: usize, rgba: &[u8], y: &mut [u8], u: &mut [u8], v: &mut [u8]) {
+    let rows = rgba
+        .chunks_exact(8 * width)
+        .zip(y.chunks_exact_mut(2 * width))
+        .zip(
+            u.chunks_exact_mut(width / 2)
+                .zip(v.chunks_exact_mut(width / 2)),
+        );
+    for ((rgba, y), (u, v)) in rows {
+        let (pixels, _) = rgba.as_chunks::<4>();
+        luma(pixels, y);
+        let (upper, lower) = pixels.split_at(width);
+        chroma(upper, lower, u, v);
     }
 }
 

@@ -235,6 +235,13 @@ fn obey_wishes(
                 }
                 continue;
             }
+            CameraWish::Stand(pose) => {
+                framed.viewpoint = None;
+                flight.stop();
+                journey.0 = None;
+                set(&mut orbit, pose);
+                continue;
+            }
             CameraWish::GoTo(viewpoint) => {
                 let pose = viewpoint.pose(layout, &screen).kept_in(layout);
                 framed.viewpoint = Some(*viewpoint);

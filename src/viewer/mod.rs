@@ -61,6 +61,7 @@ impl Plugin for ViewerPlugin {
             scene::ScenePlugin,
             slots::SlotsPlugin,
             tour::TourPlugin,
+            camera_path::CameraPathPlugin,
         ));
     }
 }

@@ -7,6 +7,7 @@ use bevy::input::mouse::{MouseButtonInput, MouseMotion, MouseWheel};
 use bevy::prelude::*;
 use bevy::winit::{UpdateMode, WinitSettings};
 
+use super::camera_path::PathDesk;
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::scene::{DrawList, SceneLayout, ValuePool, WeightStore};
@@ -26,6 +27,25 @@ const REST: Duration = Duration::from_millis(1500);
 /// How often an idle window is drawn all the same. No news can come: nothing is being computed.
 const IDLE_WAIT: Duration = Duration::from_secs(10);
 
+/// What the user does.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Inputs<'w, 's> {
+    keys: MessageReader<'w, 's, KeyboardInput>,
+    clicks: MessageReader<'w, 's, MouseButtonInput>,
+    motion: MessageReader<'w, 's, MouseMotion>,
+    wheel: MessageReader<'w, 's, MouseWheel>,
+}
+
+impl Inputs<'_, '_> {
+    /// How much of it there was since the last call.
+    fn count(&mut self) -> usize {
+        self.keys.read().count()
+            + self.clicks.read().count()
+            + self.motion.read().count()
+            + self.wheel.read().count()
+    }
+}
+
 fn set_pace(
     time: Res<Time<Real>>,
     mut last_motion: Local<Duration>,
@@ -36,16 +56,13 @@ fn set_pace(
     layout: Res<SceneLayout>,
     pool: Res<ValuePool>,
     weights: Res<WeightStore>,
-    mut keys: MessageReader<KeyboardInput>,
-    mut clicks: MessageReader<MouseButtonInput>,
-    mut motion: MessageReader<MouseMotion>,
-    mut wheel: MessageReader<MouseWheel>,
+    path: Res<PathDesk>,
+    mut inputs: Inputs,
     cameras: Query<&GlobalTransform, With<Camera3d>>,
     mut last_camera: Local<GlobalTransform>,
     mut settings: ResMut<WinitSettings>,
 ) {
-    let n_inputs =
-        keys.read().count() + clicks.read().count() + motion.read().count() + wheel.read().count();
+    let n_inputs = inputs.count();
     // Change detection would not do: the camera is written each frame, moved or not.
     let camera = cameras.iter().next().copied().unwrap_or_default();
     let has_camera_moved = *last_camera != camera;
@@ -56,6 +73,7 @@ fn set_pace(
         .as_ref()
         .map_or(0, |layout| layout.fields.len());
     let is_moving = is_waiting
+        || path.is_active()
         || pool.is_behind
         || weights.is_reading(n_fields)
         || n_inputs > 0

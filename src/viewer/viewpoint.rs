@@ -41,6 +41,8 @@ pub enum CameraWish {
         /// How long it takes.
         secs: f32,
     },
+    /// Be there at once.
+    Stand(Pose),
     /// Fly to the projection of tokens beside the entrance.
     VisitCloud,
     /// Free flight, or orbit again.

@@ -1,14 +1,17 @@
 //! Camera paths: keyframes in time, and where the camera is between them.
 //!
-//! A path is plain data. The window records and edits it, a film flies along it; `file` keeps it on
-//! disk.
+//! A path is plain data that a film flies along; `file` keeps it on disk. `desk` records, edits and
+//! plays one in the window, `record` makes keyframes of a flight.
 
+mod desk;
 mod file;
+mod record;
 
 use std::f32::consts::{PI, TAU};
 
 use glam::Vec3;
 
+pub use desk::{Activity, CameraPathPlugin, PathDesk, PathNews, PathWish};
 pub use file::PathError;
 
 use super::slots::AnchoredPose;
@@ -249,6 +252,15 @@ impl State {
             pitch: self.pitch * factor,
             log_radius: self.log_radius * factor,
         }
+    }
+
+    /// How different both look: the way between them as a share of how far they see, and turns.
+    fn distance(&self, other: &Self) -> f32 {
+        let radius = self.log_radius.min(other.log_radius).exp();
+        self.focus.distance(other.focus) / radius
+            + (self.yaw - other.yaw).abs()
+            + (self.pitch - other.pitch).abs()
+            + (self.log_radius - other.log_radius).abs()
     }
 
     fn plus(&self, other: &Self) -> Self {

@@ -109,6 +109,14 @@ pub enum SceneSystems {
 #[derive(Resource, Default, Deref)]
 pub struct SceneLayout(Option<ModelLayout>);
 
+#[cfg(test)]
+impl SceneLayout {
+    /// A world that nobody has laid out.
+    pub fn of(layout: ModelLayout) -> Self {
+        Self(Some(layout))
+    }
+}
+
 /// What the pool may take, even where the device allows more: as many numbers as four large screens
 /// have pixels.
 const POOL_BYTES: usize = 256 << 20;

@@ -60,6 +60,7 @@ fn key_code(name: &str) -> Option<KeyCode> {
         "F8" => KeyCode::F8,
         "Esc" => KeyCode::Escape,
         "B" => KeyCode::KeyB,
+        "C" => KeyCode::KeyC,
         "F" => KeyCode::KeyF,
         "G" => KeyCode::KeyG,
         "H" => KeyCode::KeyH,
@@ -179,6 +180,10 @@ pub(super) fn obey_keys(
             }
             Command::ToggleTour => {
                 tour.write(TourWish::Toggle);
+            }
+            Command::TogglePath => {
+                state.panels.path.is_open = !state.panels.path.is_open;
+                ui_settings.has_panels = true;
             }
             Command::NextStop => {
                 tour.write(TourWish::Next);

@@ -24,11 +24,12 @@ use covered::{areas, free_screen, is_copy_asked, is_pointer_covered};
 use fonts::Fonts;
 use labels::{CloudScene, Eye, LabelScene, Room};
 use panels::plots::target::title as target_title;
-use panels::{CaptionCard, Inspection, Panels, Plot, PlotView};
+use panels::{CaptionCard, Inspection, Panels, PathView, Plot, PlotView};
 use view::PartsLegend;
 pub use view::UiView;
 use wishes::{Wishes, fulfil};
 
+use super::camera_path::PathDesk;
 use super::film::Narration;
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
@@ -41,6 +42,7 @@ use super::slots::Slots;
 use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
 use crate::ablation::Ablation;
+use crate::layout::Cell;
 use crate::trace::{TokenTrace, Trace};
 
 /// Draws panels and labels, and turns keys and clicks into messages.
@@ -59,7 +61,12 @@ impl Plugin for UiPlugin {
             .add_message::<SelectionWish>()
             .add_systems(
                 Update,
-                (news::note_events, news::note_slots, keys::obey_keys),
+                (
+                    news::note_events,
+                    news::note_slots,
+                    news::note_paths,
+                    keys::obey_keys,
+                ),
             )
             .configure_sets(
                 PostUpdate,
@@ -150,6 +157,7 @@ struct CameraView<'w> {
     settings: Res<'w, CameraSettings>,
     tour: Res<'w, ActiveTour>,
     narration: Res<'w, Narration>,
+    path: Res<'w, PathDesk>,
 }
 
 fn draw_ui(
@@ -344,6 +352,15 @@ fn draw_ui(
             &context,
             &view,
             &plot_view,
+            &PathView {
+                desk: &camera_view.path,
+                config: trace.model().map(|model| &model.config),
+                pinned: match highlight.pinned {
+                    Some(Cell::Value(cell)) => Some(cell.hook),
+                    _ => None,
+                },
+                theme: scene_settings.theme,
+            },
             inspection.as_ref(),
             &mut intents,
         );

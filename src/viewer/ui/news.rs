@@ -4,6 +4,7 @@ use bevy::prelude::*;
 
 use super::fonts::Fonts;
 use super::{UiState, view};
+use crate::viewer::camera_path::PathNews;
 use crate::viewer::inference::{ActiveTrace, TraceEvent};
 use crate::viewer::slots::SlotNews;
 
@@ -90,6 +91,15 @@ pub(super) fn note_slots(mut news: MessageReader<SlotNews>, mut state: ResMut<Ui
         match news {
             SlotNews::Note(text) => state.status.clone_from(text),
             SlotNews::Failed(message) => state.slots_failure = Some(message.clone()),
+        }
+    }
+}
+
+pub(super) fn note_paths(mut news: MessageReader<PathNews>, mut state: ResMut<UiState>) {
+    for news in news.read() {
+        match news {
+            PathNews::Note(text) => state.status.clone_from(text),
+            PathNews::Failed(message) => state.failure = Some(message.clone()),
         }
     }
 }

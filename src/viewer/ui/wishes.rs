@@ -5,6 +5,7 @@ use bevy::prelude::*;
 use super::panels::Intent;
 use super::{UiSettings, UiState};
 use crate::model::SamplerSettings;
+use crate::viewer::camera_path::PathWish;
 use crate::viewer::inference::{EngineWish, Studies};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::pointing::SelectionWish;
@@ -20,6 +21,7 @@ pub(super) struct Wishes<'w> {
     playback: MessageWriter<'w, PlaybackWish>,
     slots: MessageWriter<'w, SlotWish>,
     tour: MessageWriter<'w, TourWish>,
+    path: MessageWriter<'w, PathWish>,
     selection: MessageWriter<'w, SelectionWish>,
     camera: MessageWriter<'w, CameraWish>,
     /// What was asked about predictions.
@@ -76,6 +78,10 @@ pub(super) fn fulfil(
         Intent::Tour(wish) => {
             wishes.tour.write(wish);
         }
+        Intent::Path(wish) => {
+            wishes.path.write(wish);
+        }
+        Intent::TogglePath => state.panels.path.is_open = !state.panels.path.is_open,
         Intent::Theme(theme) => scene_settings.theme = theme,
         Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
         Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,

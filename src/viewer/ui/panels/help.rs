@@ -26,6 +26,8 @@ pub enum Command {
     ToggleFlight,
     /// Begin or end the tour.
     ToggleTour,
+    /// Open or close the timeline of the camera's path.
+    TogglePath,
     /// The tour's next stop.
     NextStop,
     /// The tour's stop before.
@@ -145,6 +147,7 @@ pub const SHORTCUTS: &[Shortcut] = &[
     shortcut(&["G"], Command::ToggleTour, "Guided tour"),
     shortcut(&["N", "PageDown"], Command::NextStop, "Tour: next stop"),
     shortcut(&["B", "PageUp"], Command::LastStop, "Tour: stop before"),
+    shortcut(&["C"], Command::TogglePath, "The camera's path"),
     shortcut(&["Space"], Command::TogglePlay, "Play or pause"),
     shortcut(&["→"], Command::StepForward, "One token on"),
     shortcut(&["←"], Command::StepBack, "One token back"),

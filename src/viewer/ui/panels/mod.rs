@@ -4,6 +4,7 @@ mod caption;
 pub mod help;
 pub mod inspector;
 mod legend;
+mod path;
 pub mod plots;
 mod prompt;
 mod show;
@@ -26,6 +27,7 @@ pub use caption::CaptionCard;
 pub use help::HelpSheet;
 pub use inspector::{Inspection, InspectorPanel};
 pub use legend::LegendPanel;
+pub use path::{PathPanel, PathView};
 pub use plots::{Plot, PlotView, Plots};
 pub use prompt::PromptPanel;
 pub use show::ShowPanel;
@@ -42,6 +44,7 @@ use crate::color::{RangeSettings, Theme};
 use crate::engine::Study;
 use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
+use crate::viewer::camera_path::PathWish;
 use crate::viewer::inference::Topic;
 use crate::viewer::scene::{ArcChoice, Cloud, ColorBy, Reduction};
 use crate::viewer::slots::SlotWish;
@@ -74,6 +77,10 @@ pub enum Intent {
     Slot(SlotWish),
     /// Something of the guided tour.
     Tour(TourWish),
+    /// Something of the camera's path.
+    Path(PathWish),
+    /// Open the timeline of the camera's path, or close it.
+    TogglePath,
     /// Dark or light.
     Theme(Theme),
     /// With arcs, or without.
@@ -143,6 +150,8 @@ pub struct Panels {
     pub help: HelpSheet,
     /// What the guided tour says.
     pub tour: TourCard,
+    /// The camera's path.
+    pub path: PathPanel,
 }
 
 /// A window narrower than this, in points, has no panels at its sides.
@@ -155,6 +164,7 @@ impl Panels {
         context: &Context,
         view: &UiView<'_>,
         plot_view: &PlotView<'_>,
+        path_view: &PathView<'_>,
         inspection: Option<&Inspection<'_>>,
         intents: &mut Vec<Intent>,
     ) -> Rect {
@@ -167,6 +177,12 @@ impl Panels {
             .resizable(false)
             .show_separator_line(false)
             .show_inside(&mut root, |ui| self.transport.ui(ui, view, intents));
+        if self.path.is_open {
+            EguiPanel::bottom("path")
+                .frame(frame)
+                .resizable(false)
+                .show_inside(&mut root, |ui| self.path.ui(ui, path_view, intents));
+        }
         // A panel that was squeezed once stays narrow: rather none.
         if root.available_width() < ROOM_FOR_SIDES {
             self.help.show(context, view.theme);

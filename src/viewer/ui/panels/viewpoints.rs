@@ -42,6 +42,13 @@ impl ViewpointsSection {
             {
                 intents.push(Intent::Tour(TourWish::Toggle));
             }
+            if ui
+                .button("Path…")
+                .on_hover_text("Record and edit the camera's path (C)")
+                .clicked()
+            {
+                intents.push(Intent::TogglePath);
+            }
             ui.toggle_value(&mut self.is_editing, "Edit…")
                 .on_hover_text("Save, rename and delete viewpoints");
         });
