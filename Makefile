@@ -46,7 +46,7 @@ gallery: $(SETUP) ## Make the pictures of GALLERY.md anew, by the commands benea
 	NODEVICE_SELECT=1 .ci/gallery target/release/llmscope
 
 .PHONY: check
-check: fmt floors deny clippy doc no-viewer ## Run every check but the tests
+check: fmt floors deny clippy doc no-viewer no-h264 ## Run every check but the tests
 
 .PHONY: fmt
 fmt: ## Is the code formatted?
@@ -80,6 +80,10 @@ no-viewer: $(SETUP) ## Does the core build without the viewer and its crates?
 	if echo "$$names" | grep -E '$(VIEWER_CRATES)'; then \
 		echo "The core must not depend on these crates" >&2; exit 1; \
 	fi
+
+.PHONY: no-h264
+no-h264: $(SETUP) ## Does the viewer build without H.264?
+	$(CARGO) check --release --no-default-features --features viewer --locked
 
 .PHONY: setup
 setup: # No `##`: the other commands run it.

@@ -276,9 +276,15 @@ fn animations_hold_every_frame_and_its_time() {
         .unwrap();
     let mut ticks = 0;
     let mut n_frames = 0;
+    let mut canvas = vec![0; (4 * WIDTH * HEIGHT) as usize];
     while let Some(read) = decoder.read_next_frame().unwrap() {
         ticks += read.delay;
-        assert_eq!(read.buffer[..3], color(n_frames, 0, 0), "frame {n_frames}");
+        for (shown, pixel) in canvas.chunks_mut(4).zip(read.buffer.chunks(4)) {
+            if pixel[3] > 0 {
+                shown.copy_from_slice(pixel);
+            }
+        }
+        assert!(canvas == frame(n_frames), "frame {n_frames}");
         n_frames += 1;
     }
     assert_eq!(
@@ -300,6 +306,23 @@ fn animations_hold_every_frame_and_its_time() {
     }
     let texts = &reader.info().utf8_text;
     assert_eq!(texts[1].get_text().unwrap(), "naïve 東京");
+}
+
+#[test]
+fn what_stays_as_it_is_takes_no_room_in_a_gif() {
+    let folder = tempfile::tempdir().unwrap();
+    let n_bytes = |name: &str, step: u64| {
+        let path = folder.path().join(name);
+        let mut writer = begin(&path, &settings()).unwrap();
+        for number in 0..20 {
+            writer.push(&frame(step * number)).unwrap();
+        }
+        writer.finish().unwrap().n_bytes
+    };
+
+    let (still, moving) = (n_bytes("still.gif", 0), n_bytes("moving.gif", 1));
+
+    assert!(4 * still < 3 * moving, "{still} {moving}");
 }
 
 #[test]

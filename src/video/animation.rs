@@ -21,6 +21,8 @@ pub(super) struct GifFilm {
     encoder: gif::Encoder<File>,
     /// A frame's pixels, which the palette's choice overwrites.
     pixels: Vec<u8>,
+    /// The frame before; empty before the second.
+    before: Vec<u8>,
     n_frames: u64,
     n_bytes: u64,
 }
@@ -61,6 +63,7 @@ impl GifFilm {
             settings: settings.clone(),
             encoder: begun.map_err(|error| gif_error(path, 0, error))?,
             pixels: Vec::new(),
+            before: Vec::new(),
             n_frames: 0,
             n_bytes: 0,
         })
@@ -70,6 +73,16 @@ impl GifFilm {
     fn ticks(&self, n_frames: u64) -> u64 {
         let fps = u64::from(self.settings.fps);
         (n_frames * GIF_TICKS + fps / 2) / fps
+    }
+}
+
+/// Makes the pixels that are as in the frame before transparent, so that they show through and take
+/// next to no room.
+fn leave_out_unchanged(pixels: &mut [u8], before: &[u8]) {
+    for (pixel, before) in pixels.chunks_exact_mut(4).zip(before.chunks_exact(4)) {
+        if *pixel == *before {
+            pixel.fill(0);
+        }
     }
 }
 
@@ -88,11 +101,15 @@ impl FilmWriter for GifFilm {
         super::check_frame(&self.settings, rgba)?;
         self.pixels.clear();
         self.pixels.extend_from_slice(rgba);
+        leave_out_unchanged(&mut self.pixels, &self.before);
+        self.before.clear();
+        self.before.extend_from_slice(rgba);
         let (width, height) = (self.settings.width as u16, self.settings.height as u16);
         let mut frame = gif::Frame::from_rgba_speed(width, height, &mut self.pixels, GIF_SPEED);
         // What rounding takes from one frame it gives to another.
         let ticks = self.ticks(self.n_frames + 1) - self.ticks(self.n_frames);
         frame.delay = ticks as u16;
+        frame.dispose = gif::DisposalMethod::Keep;
         self.encoder
             .write_frame(&frame)
             .map_err(|error| gif_error(&self.path, self.n_frames, error))?;
