@@ -29,6 +29,19 @@ pub enum FilmError {
         /// The nearest height that fits.
         even_height: u32,
     },
+    /// The sides are longer than the encoder takes.
+    #[error(
+        "{width}x{height} is larger than the encoder within takes, {}x{}; choose a smaller size, \
+         or --encoder ffmpeg", greatest.0, greatest.1
+    )]
+    TooLarge {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// The longer and the shorter side that there can be.
+        greatest: (u32, u32),
+    },
     /// More frames a second than the kind can tell.
     #[error(
         "a GIF shows at most {greatest} frames a second, and {fps} were asked for; lower --fps"

@@ -147,6 +147,9 @@ pub trait FilmWriter: Send {
     fn finish(self: Box<Self>) -> Result<Film, FilmError>;
 }
 
+/// The longer and the shorter side that the encoder within takes at most, in pixels.
+const MAX_H264: (u32, u32) = (3840, 2160);
+
 /// Says whether a film of these settings can be made at `path`, as far as that is known before.
 ///
 /// # Errors
@@ -163,6 +166,16 @@ pub fn check(path: &Path, settings: &FilmSettings) -> Result<FilmKind, FilmError
             even_width: even(width),
             even_height: even(height),
         });
+    }
+    if kind == FilmKind::Mp4 && settings.encoder == EncoderChoice::BuiltIn {
+        let (long, short) = (width.max(height), width.min(height));
+        if long > MAX_H264.0 || short > MAX_H264.1 {
+            return Err(FilmError::TooLarge {
+                width,
+                height,
+                greatest: MAX_H264,
+            });
+        }
     }
     if kind == FilmKind::Gif && settings.fps > animation::MAX_GIF_FPS {
         return Err(FilmError::TooFast {

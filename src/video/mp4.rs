@@ -33,7 +33,6 @@ pub(super) struct FragmentWriter {
     /// Frames in whole fragments.
     n_frames: u64,
     n_fragments: u32,
-    has_head: bool,
     pending: Vec<Sample>,
     /// The pending samples' bytes, one after the other.
     data: Vec<u8>,
@@ -47,7 +46,6 @@ impl FragmentWriter {
             n_bytes: 0,
             n_frames: 0,
             n_fragments: 0,
-            has_head: false,
             pending: Vec::new(),
             data: Vec::new(),
         })
@@ -61,10 +59,6 @@ impl FragmentWriter {
     /// Frames in whole fragments.
     pub(super) fn n_frames(&self) -> u64 {
         self.n_frames
-    }
-
-    pub(super) fn has_head(&self) -> bool {
-        self.has_head
     }
 
     /// Writes the head.
@@ -84,9 +78,7 @@ impl FragmentWriter {
             metadata: settings.metadata,
         };
         let bytes = head(&track, DELTA_FLAGS);
-        self.write_whole(&bytes)?;
-        self.has_head = true;
-        Ok(())
+        self.write_whole(&bytes)
     }
 
     /// Adds a sample, its NAL units each behind their length, to the fragment in the making.
@@ -106,6 +98,11 @@ impl FragmentWriter {
     /// Frames in the fragment in the making.
     pub(super) fn n_pending(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Bytes of those frames.
+    pub(super) fn n_pending_bytes(&self) -> usize {
+        self.data.len()
     }
 
     /// Writes the fragment in the making; nothing if it is empty.

@@ -18,9 +18,10 @@ use crate::viewer::film::FilmCamera;
 impl From<FilmError> for CliError {
     fn from(error: FilmError) -> Self {
         match error {
-            FilmError::UnknownKind(_) | FilmError::OddSize { .. } | FilmError::TooFast { .. } => {
-                Self::Usage(error.to_string())
-            }
+            FilmError::UnknownKind(_)
+            | FilmError::OddSize { .. }
+            | FilmError::TooLarge { .. }
+            | FilmError::TooFast { .. } => Self::Usage(error.to_string()),
             _ => Self::Recording(error.to_string()),
         }
     }
