@@ -235,6 +235,11 @@ impl ActiveTrace {
         self.lens.get(layer)?.get(pos)?.as_ref()
     }
 
+    /// All that the lens has read, `[layer][pos]`; what lies beyond the end was not read either.
+    pub fn lens_readings(&self) -> &[Vec<Option<LensReading>>] {
+        &self.lens
+    }
+
     /// What passes set to zero.
     pub fn ablations(&self) -> &[Ablation] {
         &self.ablations
