@@ -206,3 +206,106 @@ impl Session {
         writer.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt};
+    use crate::model::LoadSettings;
+    use crate::trace::TraceFile;
+
+    /// A text of the embedded model: a prompt of three tokens and a step.
+    fn computed() -> ActiveTrace {
+        let engine = EngineHandle::start().unwrap();
+        for request in [
+            EngineRequest::Load {
+                source: ModelSource::Demo,
+                settings: LoadSettings::default(),
+            },
+            EngineRequest::SetLens(true),
+            EngineRequest::SetPrompt(Prompt::Tokens(vec![1, 2, 3])),
+            EngineRequest::Step,
+        ] {
+            engine.request(request).unwrap();
+        }
+        let mut active = ActiveTrace::default();
+        loop {
+            let update = engine.wait_update().unwrap();
+            let is_last = matches!(update, EngineUpdate::LensDone);
+            active.apply(update);
+            if is_last {
+                return active;
+            }
+        }
+    }
+
+    fn app(folder: &Path, active: ActiveTrace) -> App {
+        let mut app = App::new();
+        app.add_message::<EngineWish>()
+            .insert_resource(active)
+            .insert_resource(SavingFolder(folder.to_owned()))
+            .add_plugins(SavingPlugin);
+        app
+    }
+
+    /// Asks for a trace, and waits for what comes of it.
+    fn save(app: &mut App) -> Vec<SavingNews> {
+        app.world_mut().write_message(SaveTrace);
+        let mut told = Vec::new();
+        loop {
+            app.update();
+            let mut news = app.world_mut().resource_mut::<Messages<SavingNews>>();
+            told.extend(news.drain());
+            if app.world().resource::<Saving>().0.is_none() && !told.is_empty() {
+                return told;
+            }
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_is_on_show_is_saved_whole_and_nothing_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("llmscope-trace-1.safetensors");
+        std::fs::write(&first, "mine").unwrap();
+        let mut app = app(folder.path(), computed());
+        let sampler = SamplerSettings {
+            temperature: 0.5,
+            seed: 3,
+            ..SamplerSettings::default()
+        };
+        app.world_mut().write_message(EngineWish::Sample(sampler));
+
+        let told = save(&mut app);
+
+        let second = folder.path().join("llmscope-trace-2.safetensors");
+        let expected = format!("Saved 4 tokens as {}", second.display());
+        assert_eq!(told.last(), Some(&SavingNews::Note(expected)));
+        assert_eq!(std::fs::read(&first).unwrap(), b"mine");
+        let saved = TraceFile::open(&second).unwrap().read(None).unwrap();
+        let active = app.world().resource::<ActiveTrace>();
+        assert_eq!(Some(&saved.trace), active.trace());
+        assert_eq!(saved.lens, active.lens_readings());
+        assert_eq!(saved.about.prompt_tokens, [1, 2, 3]);
+        assert_eq!(
+            (saved.about.seed, saved.about.sampling.temperature),
+            (3, 0.5)
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_and_a_text_that_is_not_there_are_told() {
+        let mut nowhere = app(Path::new("/no/such/folder"), computed());
+        let mut nothing = app(Path::new(""), ActiveTrace::default());
+
+        let failed = save(&mut nowhere);
+        let empty = save(&mut nothing);
+
+        assert!(matches!(failed.last(), Some(SavingNews::Failed(why)) if why.contains("folder")));
+        assert_eq!(
+            empty,
+            [SavingNews::Note("There is nothing to save yet".to_owned())]
+        );
+    }
+}
