@@ -24,6 +24,9 @@ fn told(args: &[&str]) -> String {
     stderr
 }
 
+/// Tokens chosen so hardly ever end the text.
+const ENDLESS: [&str; 2] = ["--temperature=9", "--seed=1"];
+
 /// A folder, and the name of a trace in it.
 fn in_folder(name: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -105,13 +108,14 @@ fn a_trace_that_is_killed_loses_no_whole_pass_and_is_not_overwritten() {
     let (_folder, path) = in_folder("t");
     let (_other, whole) = in_folder("whole");
     let part = part_of(Path::new(&path)).display().to_string();
-    let trace = |path: &str| -> Vec<String> {
-        ["trace", "--max-new-tokens=120", "-o", path]
-            .map(str::to_owned)
-            .to_vec()
-    };
-    let given = trace(&path);
-    let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    let trace = [
+        "trace",
+        "--max-new-tokens=120",
+        ENDLESS[0],
+        ENDLESS[1],
+        "-o",
+    ];
+    let given = [&trace[..], &[&path]].concat();
     let mut child = spawn(&given);
     let started = Instant::now();
     // A head and some passes, and then in the middle of what comes.
@@ -172,6 +176,7 @@ fn a_full_disk_leaves_what_can_be_recovered_when_there_is_room() {
             "-o",
             &path,
         ])
+        .args(ENDLESS)
         .output()
         .unwrap();
 
@@ -216,6 +221,7 @@ fn a_longer_trace_takes_no_more_memory() {
             "--max-new-tokens",
             n,
         ];
+        let args = [&args[..], &ENDLESS].concat();
         // The least of some: what else the system does only adds.
         (0..3).map(|_| peak_kb(spawn(&args))).min().unwrap()
     };
@@ -392,7 +398,7 @@ mod shown {
         let mut offscreen = showing(&path);
         let last = read(&path).trace.len() - 1;
         let lane = |offscreen: &mut Offscreen| offscreen.world().resource::<Playhead>().lane;
-        let mut wish = |offscreen: &mut Offscreen, wish: PlaybackWish| {
+        let wish = |offscreen: &mut Offscreen, wish: PlaybackWish| {
             offscreen.world().write_message(wish);
             // The answer of another thread takes some frames.
             for _ in 0..8 {
@@ -426,7 +432,7 @@ mod shown {
 
         let count = |is: fn(&EngineUpdate) -> bool| updates.iter().filter(|each| is(each)).count();
         assert!(matches!(
-            &updates[0],
+            &updates[1],
             EngineUpdate::Loaded(model) if model.weights.is_none() && model.name == "demo"
         ));
         assert_eq!(

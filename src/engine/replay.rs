@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{EngineError, EngineRequest, EngineUpdate, LoadedModel, PauseReason};
 use crate::ablation::{Ablation, AblationError};
 use crate::hook::HookPoint;
+use crate::model::LoadProgress;
 use crate::trace::{Activation, LensReading, Pass, SavedTrace, Vocab};
 
 /// What a model's thread tells of a text, of a saved one: the model without its weights, what was set
@@ -23,12 +24,19 @@ pub fn replay(saved: SavedTrace) -> Result<Vec<EngineUpdate>, AblationError> {
         Ok(part)
     });
     let parts: Vec<Ablation> = parts.collect::<Result<_, AblationError>>()?;
-    let mut updates = vec![EngineUpdate::Loaded(LoadedModel {
-        name: saved.about.model,
-        config,
-        vocab: saved.vocab.clone(),
-        weights: None,
-    })];
+    let mut updates = vec![
+        // A model is loaded before it is there: pictures are the same only if nothing is left out.
+        EngineUpdate::Loading(LoadProgress {
+            done_bytes: 0,
+            total_bytes: 0,
+        }),
+        EngineUpdate::Loaded(LoadedModel {
+            name: saved.about.model,
+            config,
+            vocab: saved.vocab.clone(),
+            weights: None,
+        }),
+    ];
     if !parts.is_empty() {
         updates.push(EngineUpdate::Ablated(parts));
     }
