@@ -137,7 +137,7 @@ fn a_trace_that_is_killed_loses_no_whole_pass_and_is_not_overwritten() {
     assert!(message.starts_with("recovered "), "{message}");
     assert!(!Path::new(&part).exists());
     let saved = read(&path);
-    told(&trace(&whole).iter().map(String::as_str).collect::<Vec<_>>());
+    told(&[&trace[..], &[&whole]].concat());
     let whole = read(&whole);
     let n_passes = saved.trace.passes().len();
     assert!(
@@ -315,6 +315,7 @@ mod shown {
     use llmscope::viewer::capture::Offscreen;
     use llmscope::viewer::inference::ActiveTrace;
     use llmscope::viewer::playback::{Playback, PlaybackWish, Playhead};
+    use llmscope::viewer::viewpoint::Viewpoint;
 
     use super::{fs, in_folder, read, told};
 
@@ -374,13 +375,23 @@ mod shown {
         assert!(told.contains("without values"), "{told}");
     }
 
+    /// The world alone: the places of letters depend on which were drawn first.
+    fn plain() -> ViewerOptions {
+        ViewerOptions {
+            has_panels: false,
+            has_labels: false,
+            has_legend: false,
+            ..ViewerOptions::default()
+        }
+    }
+
     /// An application that shows this trace, all of which it has taken in.
     fn showing(path: &str) -> Offscreen {
         let saved = read(path);
         let n_pos = saved.trace.len();
         let engine = EngineHandle::start_replay(replay(saved).unwrap()).unwrap();
-        let options = ViewerOptions::default();
-        let mut offscreen = Offscreen::new(Subject::Replay { engine }, &options, 320, 200).unwrap();
+        let subject = Subject::Replay { engine };
+        let mut offscreen = Offscreen::new(subject, &plain(), 320, 200).unwrap();
         let is_there = |offscreen: &mut Offscreen| {
             let trace = offscreen.world().resource::<ActiveTrace>();
             trace.n_pos() == n_pos && !trace.is_computing()
@@ -389,6 +400,32 @@ mod shown {
             offscreen.draw();
         }
         offscreen
+    }
+
+    #[test]
+    fn what_comes_all_at_once_is_drawn_as_what_comes_one_by_one() {
+        let (_folder, path) = in_folder("t");
+        told(&["trace", "-o", &path, "--max-new-tokens=2"]);
+        let mut at_once = showing(&path);
+        let engine = EngineHandle::start_replay(Vec::new()).unwrap();
+        let subject = Subject::Replay { engine };
+        let mut one_by_one = Offscreen::new(subject, &plain(), 320, 200).unwrap();
+        for update in replay(read(&path)).unwrap() {
+            one_by_one.feed(update);
+        }
+
+        let pictures = [&mut at_once, &mut one_by_one].map(|offscreen| {
+            offscreen.seek(3);
+            offscreen.draw();
+            let viewpoint = Viewpoint::Overview;
+            offscreen.look_from(|layout, screen| viewpoint.pose(layout, screen));
+            offscreen.picture().unwrap()
+        });
+
+        for (index, picture) in pictures.iter().enumerate() {
+            fs::write(format!("/tmp/tr/p{index}.rgba"), &picture.rgba).unwrap();
+        }
+        assert!(pictures[0] == pictures[1]);
     }
 
     #[test]
@@ -432,7 +469,7 @@ mod shown {
 
         let count = |is: fn(&EngineUpdate) -> bool| updates.iter().filter(|each| is(each)).count();
         assert!(matches!(
-            &updates[1],
+            &updates[2],
             EngineUpdate::Loaded(model) if model.weights.is_none() && model.name == "demo"
         ));
         assert_eq!(

@@ -24,12 +24,17 @@ pub fn replay(saved: SavedTrace) -> Result<Vec<EngineUpdate>, AblationError> {
         Ok(part)
     });
     let parts: Vec<Ablation> = parts.collect::<Result<_, AblationError>>()?;
-    let mut updates = vec![
-        // A model is loaded before it is there: pictures are the same only if nothing is left out.
+    // A model is read before it is there. Letters lie in the order in which they were first drawn, so
+    // that pictures are the same only if nothing is left out.
+    let reading = |done_bytes| {
         EngineUpdate::Loading(LoadProgress {
-            done_bytes: 0,
-            total_bytes: 0,
-        }),
+            done_bytes,
+            total_bytes: 1,
+        })
+    };
+    let mut updates = vec![
+        reading(0),
+        reading(1),
         EngineUpdate::Loaded(LoadedModel {
             name: saved.about.model,
             config,
