@@ -414,17 +414,16 @@ mod shown {
             one_by_one.feed(update);
         }
 
+        let (layout, screen) = at_once.stage().unwrap();
+        let pose = Viewpoint::Overview.pose(&layout, &screen);
+
         let pictures = [&mut at_once, &mut one_by_one].map(|offscreen| {
             offscreen.seek(3);
-            offscreen.draw();
-            let viewpoint = Viewpoint::Overview;
-            offscreen.look_from(|layout, screen| viewpoint.pose(layout, screen));
+            offscreen.settle();
+            offscreen.look(pose);
             offscreen.picture().unwrap()
         });
 
-        for (index, picture) in pictures.iter().enumerate() {
-            fs::write(format!("/tmp/tr/p{index}.rgba"), &picture.rgba).unwrap();
-        }
         assert!(pictures[0] == pictures[1]);
     }
 
