@@ -237,6 +237,7 @@ fn a_longer_trace_takes_no_more_memory() {
     );
 }
 
+#[cfg(feature = "viewer")]
 #[test]
 fn what_is_no_whole_trace_is_refused_with_its_own_words() {
     let (folder, path) = in_folder("t");
@@ -290,6 +291,7 @@ fn what_is_no_whole_trace_is_refused_with_its_own_words() {
     }
 }
 
+#[cfg(feature = "viewer")]
 #[test]
 fn a_trace_that_memory_has_no_room_for_is_refused_before_it_is_read() {
     let (_folder, path) = in_folder("t");

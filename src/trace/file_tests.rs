@@ -296,13 +296,13 @@ fn a_file_that_lies_is_refused_for_what_it_is() {
         ),
         (
             &with_about(&bytes, |about| {
-                about["passes"] = serde_json::json!([[0, 9]])
+                about["passes"] = serde_json::json!([[0, 9]]);
             }),
             "9 tokens",
         ),
         (
             &with_about(&bytes, |about| {
-                about["passes"] = serde_json::json!([[0, 2]])
+                about["passes"] = serde_json::json!([[0, 2]]);
             }),
             "is due",
         ),
@@ -316,7 +316,7 @@ fn a_file_that_lies_is_refused_for_what_it_is() {
         ),
         (
             &with_about(&bytes, |about| {
-                about["prompt_tokens"] = serde_json::json!([3])
+                about["prompt_tokens"] = serde_json::json!([3]);
             }),
             "prompt",
         ),

@@ -10,10 +10,15 @@ use safetensors::tensor::Metadata;
 use serde_json::{Map, Value};
 
 use super::about::{FORMAT, list};
-use super::assemble::METADATA;
+use super::assemble::{
+    LENS_ENTROPY, LENS_KL, LENS_PROBABILITIES, LENS_TOKENS, METADATA, OWN, TOKENS, VOCAB_ENDS,
+    VOCAB_TEXT,
+};
 use super::error::OpenError;
+use super::lens::LENS_TOP;
 use super::record::Place;
 use crate::config::ModelConfig;
+use crate::hook::HookPoint;
 
 /// The longest header that is believed, that of the safetensors format.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -151,4 +156,50 @@ pub(super) fn passes(
         return Err("it has no passes".to_owned());
     }
     Ok(passes)
+}
+
+/// Every tensor is one that a trace has, and has its shape.
+pub(super) fn check_tensors(
+    tensors: &BTreeMap<String, Tensor>,
+    config: &ModelConfig,
+    n_pos: usize,
+) -> Result<(), String> {
+    let n_texts = self
+        .tensors
+        .get(VOCAB_ENDS)
+        .map_or(0, |ends| ends.shape.iter().product());
+    let lens = [config.n_layers, n_pos, LENS_TOP];
+    for (name, tensor) in tensors {
+        let (dtype, shape) = match name.as_str() {
+            TOKENS => (Dtype::I64, vec![n_pos]),
+            LENS_TOKENS => (Dtype::I64, lens.to_vec()),
+            LENS_PROBABILITIES => (Dtype::F32, lens.to_vec()),
+            LENS_ENTROPY | LENS_KL => (Dtype::F32, lens[..2].to_vec()),
+            VOCAB_ENDS if n_texts <= config.d_vocab => (Dtype::I64, vec![n_texts]),
+            VOCAB_TEXT => (Dtype::U8, vec![tensor.n_bytes as usize]),
+            name if name.starts_with(OWN) => continue,
+            name => match name.parse::<HookPoint>() {
+                Ok(hook) if config.has_hook(hook) => (Dtype::F32, config.shape(hook, n_pos)),
+                _ => return Err(format!("{name:?} is no hook point of its model")),
+            },
+        };
+        if (tensor.dtype, &tensor.shape) != (dtype, &shape) {
+            return Err(format!(
+                "tensor {name:?} is {:?} {:?} where {dtype:?} {shape:?} is due",
+                tensor.dtype, tensor.shape
+            ));
+        }
+    }
+    let lens = [LENS_TOKENS, LENS_PROBABILITIES, LENS_ENTROPY, LENS_KL];
+    let vocab = [VOCAB_ENDS, VOCAB_TEXT];
+    for group in [&[TOKENS][..], &lens, &vocab] {
+        let n_found = group
+            .iter()
+            .filter(|name| tensors.contains_key(**name))
+            .count();
+        if n_found < group.len() && (group == [TOKENS] || n_found > 0) {
+            return Err(format!("it lacks one of {group:?}"));
+        }
+    }
+    Ok(())
 }

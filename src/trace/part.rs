@@ -2,7 +2,7 @@
 //! a pass. Nothing in it is ever changed, so that whatever stops the program leaves every pass before.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use serde_json::{Map, Value};

@@ -6,14 +6,12 @@ use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::Dtype;
-
 use super::about::About;
 use super::assemble::{
-    LENS_ENTROPY, LENS_KL, LENS_PROBABILITIES, LENS_TOKENS, OWN, TOKENS, VOCAB_ENDS, VOCAB_TEXT,
+    LENS_ENTROPY, LENS_KL, LENS_PROBABILITIES, LENS_TOKENS, TOKENS, VOCAB_ENDS, VOCAB_TEXT,
 };
 use super::error::OpenError;
-use super::header::{Tensor, about_json, passes, read_header};
+use super::header::{Tensor, about_json, check_tensors, passes, read_header};
 use super::lens::{Candidate, LENS_TOP, LensReading};
 use super::record::{Place, is_square, read_f32s};
 use super::{Activation, ActivationCache, Pass, Trace, Vocab};
@@ -68,16 +66,15 @@ impl TraceFile {
         let about = About::from_json(&json).map_err(damaged)?;
         let passes = passes(&json, &about.config).map_err(damaged)?;
         let n_pos = passes.last().map_or(0, |pass| pass.first_pos + pass.n_pos);
-        let mut opened = Self {
+        check_tensors(&tensors, &about.config, n_pos).map_err(damaged)?;
+        Ok(Self {
             path: path.to_owned(),
             file,
             about,
             passes,
             n_pos,
             tensors,
-        };
-        opened.check_tensors().map_err(damaged)?;
-        Ok(opened)
+        })
     }
 
     /// The file.
@@ -131,49 +128,6 @@ impl TraceFile {
                 what,
             },
         })
-    }
-
-    /// Every tensor is one that a trace has, and has its shape.
-    fn check_tensors(&mut self) -> Result<(), String> {
-        let config = &self.about.config;
-        let n_texts = self
-            .tensors
-            .get(VOCAB_ENDS)
-            .map_or(0, |ends| ends.shape.iter().product());
-        let lens = [config.n_layers, self.n_pos, LENS_TOP];
-        for (name, tensor) in &self.tensors {
-            let (dtype, shape) = match name.as_str() {
-                TOKENS => (Dtype::I64, vec![self.n_pos]),
-                LENS_TOKENS => (Dtype::I64, lens.to_vec()),
-                LENS_PROBABILITIES => (Dtype::F32, lens.to_vec()),
-                LENS_ENTROPY | LENS_KL => (Dtype::F32, lens[..2].to_vec()),
-                VOCAB_ENDS if n_texts <= config.d_vocab => (Dtype::I64, vec![n_texts]),
-                VOCAB_TEXT => (Dtype::U8, vec![tensor.n_bytes as usize]),
-                name if name.starts_with(OWN) => continue,
-                name => match name.parse::<HookPoint>() {
-                    Ok(hook) if config.has_hook(hook) => {
-                        (Dtype::F32, config.shape(hook, self.n_pos))
-                    }
-                    _ => return Err(format!("{name:?} is no hook point of its model")),
-                },
-            };
-            if (tensor.dtype, &tensor.shape) != (dtype, &shape) {
-                return Err(format!(
-                    "tensor {name:?} is {:?} {:?} where {dtype:?} {shape:?} is due",
-                    tensor.dtype, tensor.shape
-                ));
-            }
-        }
-        let has = |name: &&str| self.tensors.contains_key(*name);
-        let lens = [LENS_TOKENS, LENS_PROBABILITIES, LENS_ENTROPY, LENS_KL];
-        let vocab = [VOCAB_ENDS, VOCAB_TEXT];
-        for group in [&[TOKENS][..], &lens, &vocab] {
-            let is_whole = group.iter().all(|name| has(name));
-            if !is_whole && (group == [TOKENS] || group.iter().any(|name| has(name))) {
-                return Err(format!("it lacks one of {group:?}"));
-            }
-        }
-        Ok(())
     }
 
     fn read_all(&mut self) -> Result<SavedTrace, Fault> {
