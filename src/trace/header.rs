@@ -164,8 +164,7 @@ pub(super) fn check_tensors(
     config: &ModelConfig,
     n_pos: usize,
 ) -> Result<(), String> {
-    let n_texts = self
-        .tensors
+    let n_texts = tensors
         .get(VOCAB_ENDS)
         .map_or(0, |ends| ends.shape.iter().product());
     let lens = [config.n_layers, n_pos, LENS_TOP];
