@@ -313,10 +313,12 @@ mod shown {
     //! Traces in pictures and in the window.
 
     use llmscope::engine::{EngineHandle, EngineUpdate, replay};
+    use llmscope::hook::HookPoint;
     use llmscope::viewer::app::{Subject, ViewerOptions};
     use llmscope::viewer::capture::Offscreen;
     use llmscope::viewer::inference::ActiveTrace;
     use llmscope::viewer::playback::{Playback, PlaybackWish, Playhead};
+    use llmscope::viewer::scene::ValueTable;
     use llmscope::viewer::viewpoint::Viewpoint;
 
     use super::{fs, in_folder, read, told};
@@ -375,6 +377,13 @@ mod shown {
 
         assert!(told.contains("saved without hook_embed and"), "{told}");
         assert!(told.contains("without values"), "{told}");
+        let none = folder.path().join("none").display().to_string();
+        let hooks = "--hooks=blocks.0.hook_resid_mid";
+        super::told(&["trace", "-o", &none, hooks]);
+        let mut empty = showing(&none);
+        let stats = empty.world().resource::<ValueTable>();
+        let embed = stats.tile_rms(HookPoint::Embed, 0).unwrap();
+        assert!(embed < 0.0, "a tile that was not saved shows {embed}");
     }
 
     /// The world alone: the places of letters depend on which were drawn first.

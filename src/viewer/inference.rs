@@ -158,6 +158,12 @@ impl ActiveTrace {
         }
     }
 
+    /// Whether a text is shown whose model is not there: a saved one, perhaps of some hook points only.
+    pub fn is_saved(&self) -> bool {
+        let has_weights = |model: &LoadedModel| model.weights.is_some();
+        !self.model.as_ref().is_some_and(has_weights) && self.n_pos() > 0
+    }
+
     /// How many lanes there are to show.
     pub fn n_lanes(&self) -> usize {
         if self.is_shape {
