@@ -164,6 +164,13 @@ impl ModelConfig {
         }
     }
 
+    /// The `config.json` that [`from_json`](Self::from_json) reads this shape from.
+    pub fn to_json(&self) -> Value {
+        match self.family {
+            Family::Gpt2 => json::of_gpt2(self),
+        }
+    }
+
     /// Every hook point of this model, in the order a pass reaches them.
     pub fn hook_points(&self) -> Vec<HookPoint> {
         let mut hooks = vec![HookPoint::Embed, HookPoint::PosEmbed];
@@ -345,6 +352,29 @@ mod tests {
                 "blocks.0.hook_resid_post",
             ]
         );
+    }
+
+    #[test]
+    fn a_shape_reads_back_as_it_was_written() {
+        let mut configs: Vec<ModelConfig> = ModelConfig::preset_names()
+            .filter_map(ModelConfig::preset)
+            .collect();
+        configs.push(ModelConfig {
+            d_mlp: 7,
+            act_fn: ActFn::Gelu,
+            layer_norm_eps: 1.25e-6,
+            scale_attn_weights: false,
+            scale_attn_by_inverse_layer_idx: true,
+            tie_word_embeddings: false,
+            bos_token_id: None,
+            eos_token_id: Some(3),
+            ..configs[0].clone()
+        });
+        for config in configs {
+            let text = config.to_json().to_string();
+
+            assert_eq!(ModelConfig::from_json(&text), Ok(config));
+        }
     }
 
     #[test]

@@ -23,7 +23,8 @@
 //! #### Values ([`trace`])
 //!
 //! A [`Trace`](trace::Trace) is what passes computed: one [`Activation`](trace::Activation) per hook
-//! point and pass, f32 numbers with their shape, shared and never copied again. An
+//! point and pass, f32 numbers with their shape, shared and never copied again. It is saved as it
+//! comes, and read back to be shown again without the model. An
 //! [`Ablation`](ablation::Ablation) names a part of a pass to be set to zero, a
 //! [`Target`](attribution::Target) the prediction that is explained by gradients and shares.
 //!

@@ -27,7 +27,7 @@ pub use head_scores::{HeadScore, HeadScores, entropy};
 pub use heads::{induction_score, previous_token_score};
 pub use matrix::{Matrix, MatrixRange};
 pub use neurons::{NeuronQuery, NeuronStatistic, NeuronStatistics};
-pub use prediction::{Candidate, LensReading, prediction_entropy, top_candidates};
+pub use prediction::{prediction_entropy, top_candidates};
 pub use round_numbers::round_numbers;
 pub use saliency::{
     SaliencyMeasure, attribution_cells, direct_cells, head_saliency, neuron_saliency,
@@ -35,3 +35,5 @@ pub use saliency::{
 };
 pub use statistics::{Histogram, Sparsity, Statistics};
 pub use summary::{SummaryNode, grouped, human_bytes};
+
+pub use crate::trace::{Candidate, LensReading};

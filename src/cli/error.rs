@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::attribution::TargetError;
 use crate::model::ModelError;
-use crate::trace::SaveError;
+use crate::trace::{OpenError, SaveError};
 
 /// Why a command failed. Each message says what failed, on which file and field, and what to do.
 #[derive(Debug, Error)]
@@ -20,6 +20,9 @@ pub enum CliError {
     /// The trace can't be written.
     #[error(transparent)]
     Save(#[from] SaveError),
+    /// The trace can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// Standard output can't be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
@@ -48,6 +51,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Output(_) if self.is_closed_output() => 0,
+            Self::Open(_) | Self::Save(SaveError::Open(_)) => 4,
             Self::Output(_) | Self::Save(_) | Self::NoViewer(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::NoAdapter(_) => 3,

@@ -35,7 +35,7 @@ pub use completions::CompletionsArgs;
 pub use error::CliError;
 pub use generate::GenerateArgs;
 pub use options::{
-    DeviceArg, DtypeArg, ModelArgs, PictureArgs, RunArgs, SamplerArgs, Size, ThemeArg,
+    DeviceArg, DtypeArg, ModelArgs, PictureArgs, ReplayArgs, RunArgs, SamplerArgs, Size, ThemeArg,
 };
 pub use plot::{PlotArgs, PlotKind};
 pub use prompt::{Prompt, PromptArgs};
@@ -79,7 +79,8 @@ enum Command {
     Summary(SummaryArgs),
     /// Continue a prompt, printing the text as it comes
     Generate(GenerateArgs),
-    /// Save every value of a pass, under its hook point's name, as safetensors
+    /// Save every value of a text, under its hook point's name, as safetensors; `view --trace` shows it
+    /// again
     Trace(TraceArgs),
     /// Draw one view of a model, or write its numbers: PNG, SVG, JSON or CSV
     Plot(PlotArgs),

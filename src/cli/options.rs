@@ -1,6 +1,7 @@
 //! Options that several commands share.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
@@ -51,6 +52,21 @@ pub struct RunArgs {
     /// The same seed and settings choose the same tokens
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// What is shown in place of a model.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// In place of a model, a file that `trace` or the window has saved: it is shown again, with no
+    /// weights and nothing computed
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "model", "arch", "dtype", "offline", "prompt", "prompt_file", "tokens", "device", "seed",
+        ]
+    )]
+    pub trace: Option<PathBuf>,
 }
 
 /// How the next token is chosen.

@@ -1,21 +1,19 @@
-//! Runs a model over a text, and keeps what was asked for.
+//! Runs a model over a text, and hands on what was asked for, pass by pass.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
+use super::error::CliError;
 use super::generate::Stop;
 use crate::ablation::Ablation;
 use crate::hook::HookPoint;
 use crate::model::{Model, ModelError, Sampler, Session};
-use crate::trace::{ActivationCache, Pass, Trace};
+use crate::trace::{ActivationCache, Pass};
 
-/// Runs the model and keeps the wanted values only.
+/// Runs the model and takes the wanted values only.
 pub(super) struct Recording<'a> {
     model: &'a Model,
     session: Session,
     is_wanted: &'a dyn Fn(HookPoint) -> bool,
-    /// What was recorded so far.
-    pub(super) trace: Trace,
 }
 
 impl<'a> Recording<'a> {
@@ -28,35 +26,39 @@ impl<'a> Recording<'a> {
             model,
             session: model.session_without(ablate)?,
             is_wanted,
-            trace: Trace::new(model.config().clone()),
         })
     }
 
-    /// Records the prompt, then up to `max_new_tokens` more; says how that ended. The outer error
-    /// leaves nothing worth saving, the inner one does.
+    /// Computes the prompt, then up to `max_new_tokens` more, and hands each pass to `keep`; says how
+    /// that ended. What was kept before an error is worth keeping.
     pub(super) fn record(
         &mut self,
         prompt_tokens: &[u32],
         mut sampler: Sampler,
         max_new_tokens: usize,
-    ) -> Result<Result<Stop, ModelError>, ModelError> {
+        keep: &mut dyn FnMut(Pass) -> Result<(), CliError>,
+    ) -> Result<Stop, CliError> {
         let config = self.model.config();
-        let mut logits = self.run(prompt_tokens)?;
+        let mut logits = self.run(prompt_tokens, keep)?;
         for _ in 0..max_new_tokens {
-            if self.trace.len() == config.n_ctx {
-                return Ok(Ok(Stop::ContextFull));
+            if self.session.n_pos() == config.n_ctx {
+                return Ok(Stop::ContextFull);
             }
-            let token = match sampler.choose(&logits) {
-                Ok(token) if Some(token) == config.eos_token_id => return Ok(Ok(Stop::EndOfText)),
-                Ok(token) => token,
-                Err(error) => return Ok(Err(error)),
-            };
-            logits = self.run(&[token])?;
+            let token = sampler.choose(&logits)?;
+            if Some(token) == config.eos_token_id {
+                return Ok(Stop::EndOfText);
+            }
+            logits = self.run(&[token], keep)?;
         }
-        Ok(Ok(Stop::MaxNewTokens))
+        Ok(Stop::MaxNewTokens)
     }
 
-    fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+    fn run(
+        &mut self,
+        tokens: &[u32],
+        keep: &mut dyn FnMut(Pass) -> Result<(), CliError>,
+    ) -> Result<Vec<f32>, CliError> {
+        let first_pos = self.session.n_pos();
         let mut cache = ActivationCache::new();
         let logits = self
             .model
@@ -66,11 +68,11 @@ impl<'a> Recording<'a> {
                 }
                 ControlFlow::Continue(())
             })?;
-        self.trace.push(Arc::new(Pass {
-            first_pos: self.trace.len(),
+        keep(Pass {
+            first_pos,
             tokens: tokens.to_vec(),
             cache,
-        }));
+        })?;
         Ok(logits)
     }
 }

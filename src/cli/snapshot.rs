@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::error::CliError;
-use super::options::{ColorByArg, PictureArgs, RunArgs};
+use super::options::{ColorByArg, PictureArgs, ReplayArgs, RunArgs};
 use crate::ablation::Ablation;
 use crate::hook::HookPoint;
 
@@ -18,6 +18,9 @@ pub struct SnapshotArgs {
     /// The model and what it reads.
     #[command(flatten)]
     pub run: RunArgs,
+    /// What is shown in its place.
+    #[command(flatten)]
+    pub replay: ReplayArgs,
     /// How the picture looks.
     #[command(flatten)]
     pub picture: PictureArgs,
@@ -35,10 +38,20 @@ pub struct SnapshotArgs {
     pub step: Option<usize>,
     /// Parts set to zero at every position, such as
     /// `blocks.1.attn.hook_z:3,blocks.1.mlp.hook_post:33`
-    #[arg(long, value_name = "HOOK:INDEX,...", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "HOOK:INDEX,...",
+        value_delimiter = ',',
+        conflicts_with = "trace"
+    )]
     pub ablate: Vec<Ablation>,
     /// What colours and heights stand for
-    #[arg(long, value_name = "WHAT", default_value = "value")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "value",
+        conflicts_with = "trace"
+    )]
     pub color_by: ColorByArg,
     /// Whether the panels beside the world are in the picture
     #[arg(long, value_name = "SWITCH", default_value = "off")]
@@ -139,7 +152,12 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
     if !args.force && args.output.exists() {
         return Err(PngError::Exists(args.output.clone()).into());
     }
-    let config = args.run.model.config()?;
+    let saved = args.replay.trace.as_deref();
+    let saved = saved.map(stage::open_trace).transpose()?;
+    let (config, name) = match &saved {
+        Some(file) => (file.about().config.clone(), file.about().model.clone()),
+        None => (args.run.model.config()?, args.run.model.name()),
+    };
     if let Some(hook) = args.focus
         && crate::layout::ModelLayout::without(&config, 1, &args.picture.hidden())
             .hook_rect(hook)
@@ -164,7 +182,9 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
         color_by: stage::color_by(args.color_by, &args.run)?,
         ..stage::picture_options(&args.picture, &config)?
     };
-    let (subject, updates) = if args.run.model.arch.is_some() {
+    let (subject, updates) = if let Some(file) = saved {
+        stage::replay_to(file, args.step)?
+    } else if args.run.model.arch.is_some() {
         (
             stage::live_subject_without(&args.run, &args.ablate)?,
             Vec::new(),
@@ -194,7 +214,7 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
             "Software".to_owned(),
             format!("llmscope {}", env!("CARGO_PKG_VERSION")),
         ),
-        ("Model".to_owned(), args.run.model.name()),
+        ("Model".to_owned(), name),
     ];
     save_png(&offscreen.picture()?, &texts, &args.output, args.force)?;
     super::say(&format!("wrote {}", args.output.display()));

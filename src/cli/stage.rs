@@ -1,5 +1,6 @@
 //! What the commands that show something share: the model behind its thread, and the picture.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::CliError;
@@ -10,9 +11,10 @@ use crate::ablation::Ablation;
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::{
-    EngineError, EngineHandle, EngineRequest, EngineUpdate, PauseReason, Prompt, SendError,
+    EngineError, EngineHandle, EngineRequest, EngineUpdate, PauseReason, Prompt, SendError, replay,
 };
-use crate::model::SamplerSettings;
+use crate::model::{SamplerSettings, available_memory};
+use crate::trace::{OpenError, TraceFile};
 use crate::viewer::app::{Subject, ViewerError, ViewerOptions};
 use crate::viewer::capture::PngError;
 use crate::viewer::scene::{ArcChoice, ColorBy, Pooling};
@@ -212,6 +214,75 @@ pub(super) fn run_text(
         }
     }
     Ok(with_lens(updates, &lens))
+}
+
+/// Opens a saved trace, and checks what it says of itself.
+pub(super) fn open_trace(path: &Path) -> Result<TraceFile, CliError> {
+    Ok(TraceFile::open(path)?)
+}
+
+/// What a saved trace shows, and what its model told, in the order of [`run_text`]: like
+/// [`start_engine`] and that, with nothing computed.
+pub(super) fn replayed(file: TraceFile) -> Result<(Subject, Vec<EngineUpdate>), CliError> {
+    let updates = saved_updates(file)?;
+    let engine = start_replay(Vec::new())?;
+    Ok((Subject::Replay { engine }, updates))
+}
+
+/// As [`replayed`], up to the pass that computed position `step`.
+pub(super) fn replay_to(
+    file: TraceFile,
+    step: Option<usize>,
+) -> Result<(Subject, Vec<EngineUpdate>), CliError> {
+    let n_pos = file.n_pos();
+    if let Some(step) = step.filter(|step| *step >= n_pos) {
+        return Err(CliError::Usage(format!(
+            "the trace ends before position {step}: it has {n_pos}, counted from 0"
+        )));
+    }
+    let (subject, mut updates) = replayed(file)?;
+    let is_beyond = |update: &EngineUpdate| {
+        let first = match update {
+            EngineUpdate::PassStarted { first_pos, .. } => *first_pos,
+            _ => 0,
+        };
+        step.is_some_and(|step| first > step)
+    };
+    if let Some(end) = updates.iter().position(is_beyond) {
+        updates.truncate(end);
+    }
+    Ok((subject, updates))
+}
+
+/// A saved trace that tells its values in the window's own time.
+pub(super) fn live_replay(file: TraceFile) -> Result<Subject, CliError> {
+    let engine = start_replay(saved_updates(file)?)?;
+    Ok(Subject::Replay { engine })
+}
+
+fn start_replay(updates: Vec<EngineUpdate>) -> Result<EngineHandle, CliError> {
+    EngineHandle::start_replay(updates)
+        .map_err(|error| CliError::Failed(format!("cannot start the replay's thread: {error}")))
+}
+
+/// Reads all of the trace; tells which hook points it lacks.
+fn saved_updates(file: TraceFile) -> Result<Vec<EngineUpdate>, CliError> {
+    let missing = file.missing_hooks();
+    if let Some(first) = missing.first() {
+        let others = match missing.len() {
+            1 => String::new(),
+            n => format!(" and {} other hook points", n - 1),
+        };
+        super::say(&format!(
+            "note: the trace was saved without {first}{others}; they are shown without values"
+        ));
+    }
+    let path = file.path().to_owned();
+    let saved = file.read(available_memory())?;
+    replay(saved).map_err(|error| {
+        let what = format!("what it says was set to zero is not in its model: {error}");
+        CliError::Open(OpenError::Damaged { path, what })
+    })
 }
 
 /// Puts what the lens read after the pass that it read.

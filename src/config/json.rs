@@ -1,6 +1,6 @@
 //! Reading the fields of a Hugging Face `config.json`, each within its bounds.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{ActFn, ConfigError, Family, ModelConfig};
 
@@ -48,6 +48,29 @@ pub(super) fn gpt2(json: &Map<String, Value>) -> Result<ModelConfig, ConfigError
         tie_word_embeddings: flag(json, "tie_word_embeddings", true)?,
         bos_token_id: token_id(json, "bos_token_id", d_vocab),
         eos_token_id: token_id(json, "eos_token_id", d_vocab),
+    })
+}
+
+/// The `config.json` that [`gpt2`] reads this shape from.
+pub(super) fn of_gpt2(config: &ModelConfig) -> Value {
+    json!({
+        "model_type": "gpt2",
+        "n_layer": config.n_layers,
+        "n_embd": config.d_model,
+        "n_head": config.n_heads,
+        "n_inner": config.d_mlp,
+        "n_positions": config.n_ctx,
+        "vocab_size": config.d_vocab,
+        "activation_function": match config.act_fn {
+            ActFn::GeluNew => "gelu_new",
+            ActFn::Gelu => "gelu",
+        },
+        "layer_norm_epsilon": config.layer_norm_eps,
+        "scale_attn_weights": config.scale_attn_weights,
+        "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
+        "tie_word_embeddings": config.tie_word_embeddings,
+        "bos_token_id": config.bos_token_id,
+        "eos_token_id": config.eos_token_id,
     })
 }
 

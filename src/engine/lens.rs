@@ -2,20 +2,39 @@
 
 use std::sync::Arc;
 
-use super::{EngineError, EngineUpdate};
-use crate::analysis::LensReading;
+use super::EngineUpdate;
 use crate::hook::{BlockSite, HookPoint};
-use crate::model::Model;
-use crate::trace::Pass;
+use crate::model::{Model, ModelError};
+use crate::trace::{LENS_TOP, LensReading, Pass};
 
-/// Tokens kept of each prediction.
-const N_TOP: usize = 5;
 /// Positions read at once in long passes: few, so that a request need not wait and few logits lie
 /// in memory.
 const ROWS_AT_ONCE: usize = 32;
 /// Passes of up to this many positions are read one by one: a product with a single row has a way
 /// of its own, many times as fast as the least of those with several.
 const MAX_SINGLE_ROWS: usize = 16;
+
+/// What the logit lens reads of a complete pass, `[layer][position of the pass]`: the same as the
+/// worker reads of it while no request waits.
+///
+/// # Errors
+///
+/// If the device fails.
+pub fn read_lens(model: &Model, pass: Arc<Pass>) -> Result<Vec<Vec<LensReading>>, ModelError> {
+    let mut queue = LensQueue::default();
+    queue.push(pass);
+    let mut by_layer = vec![Vec::new(); model.config().n_layers];
+    while !queue.is_empty() {
+        let update = queue.read_on(model)?;
+        if let Some(EngineUpdate::Lens {
+            layer, readings, ..
+        }) = update
+        {
+            by_layer[layer].extend(readings);
+        }
+    }
+    Ok(by_layer)
+}
 
 /// Passes to read, the newest last.
 #[derive(Default)]
@@ -53,7 +72,7 @@ impl LensQueue {
 
     /// Reads a few positions of the newest pass, from its first layer to its last, and tells of
     /// them once there are enough.
-    pub(super) fn read_on(&mut self, model: &Model) -> Result<Option<EngineUpdate>, EngineError> {
+    pub(super) fn read_on(&mut self, model: &Model) -> Result<Option<EngineUpdate>, ModelError> {
         let Some(next) = self.passes.last_mut() else {
             return Ok(None);
         };
@@ -80,7 +99,7 @@ impl LensQueue {
         let readings = logits
             .chunks_exact(config.d_vocab)
             .zip(last)
-            .map(|(row, last)| LensReading::of(row, last, N_TOP));
+            .map(|(row, last)| LensReading::of(row, last, LENS_TOP));
         next.readings.extend(readings);
         let is_told = rows.end == n_pos || next.readings.len() >= ROWS_AT_ONCE;
         let update = is_told.then(|| EngineUpdate::Lens {

@@ -6,6 +6,7 @@
 
 mod lens;
 mod projector;
+mod replay;
 mod study;
 mod worker;
 
@@ -15,16 +16,17 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
+pub use lens::read_lens;
+pub use replay::replay;
 pub use study::{Answer, GradientExtent, Question, Study};
 
 use crate::ablation::Ablation;
-use crate::analysis::LensReading;
 use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::model::{
     LoadProgress, LoadSettings, Model, ModelError, ModelSource, SamplerSettings, Weights,
 };
-use crate::trace::{Activation, Pass, Vocab};
+use crate::trace::{Activation, LensReading, Pass, Vocab};
 
 pub use projector::{METRICS, Projector, ProjectorError, ProjectorUpdate, VectorSource};
 
@@ -162,6 +164,8 @@ pub enum PauseReason {
     EndOfText,
     /// The context is full.
     ContextFull,
+    /// A saved trace has no more tokens.
+    EndOfTrace,
 }
 
 /// Why a request failed.
@@ -176,6 +180,9 @@ pub enum EngineError {
     /// A request needs a text and none was begun.
     #[error("no text was begun; give a prompt first")]
     NoPrompt,
+    /// A saved trace is shown, and a request needs the model.
+    #[error("a saved trace has no weights to compute with; open its model for that")]
+    NoWeights,
     /// The program has a fault.
     #[error("the model thread failed: {0}; this is a fault of the program, please report it")]
     Panicked(String),
@@ -215,11 +222,32 @@ impl EngineHandle {
     ///
     /// If the system gives no thread.
     pub fn start_with(load: LoadModel) -> std::io::Result<Self> {
+        Self::spawn("llmscope-engine", move |requests, updates| {
+            worker::run(load, &requests, &updates);
+        })
+    }
+
+    /// Starts a worker that tells these updates, those of a saved trace, and has no model to answer
+    /// requests with.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn start_replay(updates: Vec<EngineUpdate>) -> std::io::Result<Self> {
+        Self::spawn("llmscope-replay", move |requests, sender| {
+            replay::run(updates, &requests, &sender);
+        })
+    }
+
+    fn spawn(
+        name: &str,
+        work: impl FnOnce(Receiver<EngineRequest>, Sender<EngineUpdate>) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (request_sender, requests) = bounded(REQUEST_ROOM);
         let (updates, update_receiver) = bounded(UPDATE_ROOM);
         let worker = thread::Builder::new()
-            .name("llmscope-engine".to_owned())
-            .spawn(move || worker::run(load, &requests, &updates))?;
+            .name(name.to_owned())
+            .spawn(move || work(requests, updates))?;
         Ok(Self {
             requests: Some(request_sender),
             updates: Some(update_receiver),

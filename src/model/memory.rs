@@ -54,7 +54,7 @@ impl Need {
     ///
     /// Where nobody knows how much is available, there is.
     pub(super) fn check(&self, largest_tensor: u64) -> Result<(), ModelError> {
-        self.check_against(largest_tensor, available())
+        self.check_against(largest_tensor, available_memory())
     }
 
     fn check_against(&self, largest_tensor: u64, available: Option<u64>) -> Result<(), ModelError> {
@@ -82,7 +82,7 @@ pub(super) fn in_words(bytes: u64) -> String {
 }
 
 /// Bytes that can be had without making the system swap or kill; none where that is not known.
-fn available() -> Option<u64> {
+pub fn available_memory() -> Option<u64> {
     if let Ok(given) = std::env::var(MEMORY_VARIABLE) {
         let bytes = given.trim().parse().ok();
         if bytes.is_none() {

@@ -31,7 +31,7 @@ use ablated::Ablated;
 pub use error::ModelError;
 pub use gpt2::{Gpt2, KvCaches};
 pub use integration::Integration;
-pub use memory::MEMORY_VARIABLE;
+pub use memory::{MEMORY_VARIABLE, available_memory};
 pub use recorder::{Capture, Recorder};
 pub use sampler::{Sampler, SamplerSettings};
 pub use source::{ComputeDevice, ModelSource, Precision};

@@ -154,6 +154,14 @@ pub(super) enum ModelFiles {
 }
 
 impl ModelSource {
+    /// The revision asked for, of a model on the Hub.
+    pub fn revision(&self) -> Option<&str> {
+        match self {
+            Self::Hub { revision, .. } => revision.as_deref(),
+            Self::Demo | Self::Folder(_) | Self::Unknown(_) => None,
+        }
+    }
+
     /// Reads the model's shape, without its weights.
     ///
     /// # Errors

@@ -2,16 +2,35 @@
 //!
 //! A [`Trace`] is a list of [`Pass`]es. A pass holds one [`Activation`] per hook point for the
 //! positions it computed: all of the prompt at once, then one position per step.
+//!
+//! A [`TraceWriter`] saves passes as they come, a [`TraceFile`] reads them back.
 
-mod file;
+mod about;
+mod assemble;
+mod error;
+#[cfg(test)]
+mod file_tests;
+#[cfg(test)]
+mod fixture;
+mod header;
+mod lens;
+mod part;
+mod reading;
+mod record;
 mod vocab;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use file::{SaveError, save};
+pub use about::{About, Contents, Sampling};
+pub use error::{OpenError, SaveError};
+pub use lens::{Candidate, LENS_TOP, LensReading};
+pub use part::LensAt;
+pub use reading::{SavedTrace, TraceFile};
 pub use vocab::Vocab;
+pub use writer::{Recovered, TraceWriter, check_target, part_of, recover};
 
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};

@@ -22,6 +22,11 @@ impl Vocab {
         self.texts.len()
     }
 
+    /// The text of each token, from the first.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
     /// Whether no token has a text, as where there is no tokenizer.
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()

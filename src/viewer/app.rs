@@ -25,6 +25,7 @@ use super::camera::CameraPlugin;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
+use super::saving::Sampled;
 use super::scene::{ArcChoice, ColorBy, SceneSettings};
 use super::selection::SelectionPlugin;
 use super::slots::SlotsFile;
@@ -35,6 +36,7 @@ use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::EngineHandle;
 use crate::layout::Kind;
+use crate::model::SamplerSettings;
 
 /// What is to be seen.
 pub enum Subject {
@@ -44,6 +46,11 @@ pub enum Subject {
         engine: EngineHandle,
         /// The prompt.
         prompt: String,
+    },
+    /// A saved trace: what a model told once, with nothing to compute more with.
+    Replay {
+        /// What stands in the model's place.
+        engine: EngineHandle,
     },
     /// The shape of a model, without weights.
     Shape {
@@ -82,6 +89,8 @@ pub struct ViewerOptions {
     pub hidden: BTreeSet<Kind>,
     /// Which heads have arcs, and what an arc stands for.
     pub arc_choice: ArcChoice,
+    /// How the first tokens are chosen, for what a saved trace says of itself.
+    pub sampler: SamplerSettings,
     /// The command line's options: what else a film of this session needs to be made again.
     pub arguments: Vec<String>,
 }
@@ -101,6 +110,7 @@ impl Default for ViewerOptions {
             color_by: ColorBy::default(),
             hidden: BTreeSet::new(),
             arc_choice: ArcChoice::default(),
+            sampler: SamplerSettings::default(),
             arguments: Vec::new(),
         }
     }
@@ -302,6 +312,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         let folder = options.settings_folder.as_ref();
         folder.map(|folder| folder.join(name))
     };
+    app.insert_resource(Sampled(options.sampler));
     app.insert_resource(SlotsFile(settings_file("viewpoints.json")));
     app.insert_resource(ArrangementFile(settings_file("panels.json")));
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
@@ -313,6 +324,10 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     match subject {
         Subject::Model { engine, prompt } => {
             ui.prompt = prompt;
+            app.insert_resource(EngineLink(engine));
+        }
+        Subject::Replay { engine } => {
+            ui.can_run = false;
             app.insert_resource(EngineLink(engine));
         }
         Subject::Shape { name, config } => {

@@ -158,6 +158,12 @@ impl ActiveTrace {
         }
     }
 
+    /// Whether a text is shown whose model is not there: a saved one, perhaps of some hook points only.
+    pub fn is_saved(&self) -> bool {
+        let has_weights = |model: &LoadedModel| model.weights.is_some();
+        !self.model.as_ref().is_some_and(has_weights) && self.n_pos() > 0
+    }
+
     /// How many lanes there are to show.
     pub fn n_lanes(&self) -> usize {
         if self.is_shape {
@@ -233,6 +239,11 @@ impl ActiveTrace {
     /// As [`lens`](Self::lens), with the prediction's entropy and its divergence from the pass's own.
     pub fn lens_reading(&self, layer: usize, pos: usize) -> Option<&LensReading> {
         self.lens.get(layer)?.get(pos)?.as_ref()
+    }
+
+    /// All that the lens has read, `[layer][pos]`; what lies beyond the end was not read either.
+    pub fn lens_readings(&self) -> &[Vec<Option<LensReading>>] {
+        &self.lens
     }
 
     /// What passes set to zero.

@@ -3,7 +3,7 @@
 //! `inference -> playback -> scene -> material` is the stream. `camera`, `selection`, `ui` and
 //! `capture` stand beside its end: they read resources, write messages, and never name one another.
 //! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the camera's paths in
-//! `camera_path`, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
+//! `camera_path`, `saving` of what was computed, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
 //! `readout`.
 
 pub mod app;
@@ -17,6 +17,7 @@ pub mod pace;
 pub mod playback;
 pub mod pointing;
 pub mod readout;
+pub mod saving;
 pub mod scene;
 pub mod selection;
 pub mod settings_file;
@@ -59,6 +60,7 @@ impl Plugin for ViewerPlugin {
             inference::InferencePlugin,
             playback::PlaybackPlugin,
             scene::ScenePlugin,
+            saving::SavingPlugin,
             slots::SlotsPlugin,
             tour::TourPlugin,
             camera_path::CameraPathPlugin,

@@ -1,5 +1,7 @@
 //! The model and the text of a plot: read, run, and named for people.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::table::Table;
@@ -58,8 +60,11 @@ impl TextArgs {
             ..SamplerSettings::default()
         })?;
         let mut recording = Recording::new(&model, is_wanted, &self.ablate)?;
-        recording.record(&prompt, sampler, self.max_new_tokens)??;
-        let trace = recording.trace;
+        let mut trace = Trace::new(model.config().clone());
+        recording.record(&prompt, sampler, self.max_new_tokens, &mut |pass| {
+            trace.push(Arc::new(pass));
+            Ok(())
+        })?;
         Ok(Reading {
             tokens: trace.tokens().collect(),
             n_prompt: prompt.len(),

@@ -57,6 +57,8 @@ pub enum Reading {
     NotComputed,
     /// There are no weights: the shape alone is shown.
     NoWeights,
+    /// A saved trace is shown that does not have it.
+    NotSaved,
 }
 
 impl Index {
@@ -90,6 +92,7 @@ impl std::fmt::Display for Reading {
             Self::NotReached => "not reached yet",
             Self::NotComputed => "not computed",
             Self::NoWeights => "no value: the shape alone is shown",
+            Self::NotSaved => "no value: the saved trace does not have it",
         })
     }
 }
@@ -114,11 +117,13 @@ impl ReadOut {
             Cell::Weight(cell) => weight_indices(&numbers, cell),
         };
         let reading = match cell {
-            _ if !numbers.has_weights() => Reading::NoWeights,
+            _ if numbers.is_shape() => Reading::NoWeights,
             Cell::Value(cell) if !is_reached(config, playhead, cell) => Reading::NotReached,
-            _ => numbers
-                .number(cell)
-                .map_or(Reading::NotComputed, Reading::Value),
+            _ => match numbers.number(cell) {
+                Some(number) => Reading::Value(number),
+                None if numbers.has_weights() => Reading::NotComputed,
+                None => Reading::NotSaved,
+            },
         };
         let formula = match (cell, reading) {
             (Cell::Value(cell), Reading::Value(_)) => formula::formula(&numbers, cell),

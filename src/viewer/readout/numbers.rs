@@ -26,9 +26,14 @@ impl<'a> Numbers<'a> {
         &self.model.config
     }
 
-    /// Whether there is more than the shape.
+    /// Whether the model itself is there.
     pub fn has_weights(&self) -> bool {
         self.model.weights.is_some()
+    }
+
+    /// Whether there is nothing but the shape.
+    pub fn is_shape(&self) -> bool {
+        !self.has_weights() && self.trace.n_pos() == 0
     }
 
     /// The label of the token at a position.

@@ -251,6 +251,9 @@ fn lay_out(
     let new_layout = ModelLayout::without(&model.config, n_lanes, &settings.hidden);
     if is_new_text || values.is_unset() {
         values.reset(&model.config, limits.buffer_bytes / size_of::<f32>());
+        if trace.is_saved() {
+            values.allow_gaps();
+        }
         pool.clear();
     }
     if is_new_model {

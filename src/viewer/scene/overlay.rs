@@ -238,6 +238,9 @@ pub(super) fn follow(
         } else {
             overlay.version
         });
+        if trace.is_saved() {
+            values.allow_gaps();
+        }
         values.set_lanes(trace.n_lanes());
         values.note_refilled();
         pool.clear();

@@ -33,6 +33,8 @@ pub struct ValueTable {
     source: u64,
     /// Whether what was computed by now was taken in at once.
     is_refilled: bool,
+    /// Whether some tensors may have no numbers, as in a saved trace of some hook points.
+    has_gaps: bool,
 }
 
 /// Stands for the root mean square of a tile without numbers.
@@ -75,6 +77,11 @@ impl ValueTable {
         self.source = source;
     }
 
+    /// Says that some tensors may have no numbers at all.
+    pub(super) fn allow_gaps(&mut self) {
+        self.has_gaps = true;
+    }
+
     /// Says that all that was computed by now has been taken in.
     pub(super) fn note_refilled(&mut self) {
         self.is_refilled = true;
@@ -98,7 +105,7 @@ impl ValueTable {
     /// Whether there are numbers of a tensor that lies by query and key.
     pub fn has_attention(&self, hook: HookPoint) -> bool {
         let stats = self.order(hook).map(|order| self.stats[order]);
-        !self.has_parts() || stats.is_some_and(|stats| stats.is_there)
+        !self.may_lack() || stats.is_some_and(|stats| stats.is_there)
     }
 
     /// Whether a tensor's numbers span 0 to 1, whatever they are.
@@ -125,9 +132,13 @@ impl ValueTable {
         self.attention.reserve(n_lanes);
     }
 
+    fn may_lack(&self) -> bool {
+        self.has_gaps || self.has_parts()
+    }
+
     fn blank(&self) -> Tile {
         Tile {
-            rms: if self.has_parts() { NO_VALUE } else { 0.0 },
+            rms: if self.may_lack() { NO_VALUE } else { 0.0 },
             slot: 0,
         }
     }
@@ -269,6 +280,7 @@ impl ValueTable {
                 let limit = self.stats[order].range.limit;
                 self.include(order, &TileStats::beyond(&of_query, limit));
             }
+            self.stats[order].is_there = true;
         }
     }
 

@@ -227,7 +227,11 @@ impl Shown<'_> {
             }
             .to_owned(),
             (Cell::Value(cell), _) => {
-                let rms = exact(self.values.tile_rms(cell.hook, cell.pos)?);
+                let rms = self.values.tile_rms(cell.hook, cell.pos)?;
+                if rms < 0.0 {
+                    return None; // There are no numbers.
+                }
+                let rms = exact(rms);
                 format!("From here the tile shows its root mean square, {rms}")
             }
             (Cell::Weight(_), _) => "From here a pixel shows the root mean square".to_owned(),

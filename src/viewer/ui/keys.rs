@@ -231,7 +231,7 @@ pub(super) fn obey_keys(
 fn pinned_part(highlight: &Highlight, trace: &ActiveTrace) -> Result<Ablation, String> {
     let config = match trace.model() {
         Some(model) if model.weights.is_some() => &model.config,
-        Some(_) => return Err("A shape without weights has nothing to set to zero".to_owned()),
+        Some(_) => return Err("Nothing can be computed anew without weights".to_owned()),
         None => return Err("No model is loaded yet".to_owned()),
     };
     let part = match highlight.pinned {

@@ -65,6 +65,7 @@ impl Plugin for UiPlugin {
                     news::note_events,
                     news::note_slots,
                     news::note_paths,
+                    news::note_saving,
                     keys::obey_keys,
                 ),
             )

@@ -6,6 +6,7 @@ use super::fonts::Fonts;
 use super::{UiState, view};
 use crate::viewer::camera_path::PathNews;
 use crate::viewer::inference::{ActiveTrace, TraceEvent};
+use crate::viewer::saving::SavingNews;
 use crate::viewer::slots::SlotNews;
 
 pub(super) fn note_events(
@@ -83,6 +84,15 @@ fn note_texts(event: &TraceEvent, trace: &ActiveTrace, fonts: &mut Fonts) {
             }
         }
         _ => {}
+    }
+}
+
+pub(super) fn note_saving(mut news: MessageReader<SavingNews>, mut state: ResMut<UiState>) {
+    for news in news.read() {
+        match news {
+            SavingNews::Note(text) => state.status.clone_from(text),
+            SavingNews::Failed(message) => state.failure = Some(message.clone()),
+        }
     }
 }
 

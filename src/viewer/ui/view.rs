@@ -104,6 +104,9 @@ pub(super) fn pause_text(reason: PauseReason) -> &'static str {
         PauseReason::Done => "Ready",
         PauseReason::Asked => "Stopped",
         PauseReason::EndOfText => "The model ended the text",
+        PauseReason::EndOfTrace => {
+            "The saved trace ends here: it has no weights to compute more with"
+        }
         PauseReason::ContextFull => "The context is full: the model can read no more tokens",
     }
 }

@@ -9,6 +9,7 @@ use crate::viewer::camera_path::PathWish;
 use crate::viewer::inference::{EngineWish, Studies};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::pointing::SelectionWish;
+use crate::viewer::saving::SaveTrace;
 use crate::viewer::scene::{PointCloud, SceneSettings};
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::TourWish;
@@ -20,6 +21,7 @@ pub(super) struct Wishes<'w> {
     engine: MessageWriter<'w, EngineWish>,
     playback: MessageWriter<'w, PlaybackWish>,
     slots: MessageWriter<'w, SlotWish>,
+    saving: MessageWriter<'w, SaveTrace>,
     tour: MessageWriter<'w, TourWish>,
     path: MessageWriter<'w, PathWish>,
     selection: MessageWriter<'w, SelectionWish>,
@@ -45,6 +47,9 @@ pub(super) fn fulfil(
         }
         Intent::Stop => {
             wishes.engine.write(EngineWish::Stop);
+        }
+        Intent::SaveTrace => {
+            wishes.saving.write(SaveTrace);
         }
         Intent::Sample(settings) => {
             wishes

@@ -96,6 +96,29 @@ fn parts_in_a_prediction_leave_a_tile_without_one_blank_and_give_patterns_a_rang
 }
 
 #[test]
+fn where_a_saved_trace_has_nothing_there_is_no_zero() {
+    let mut table = ValueTable::default();
+    table.reset(&tiny(), 1 << 20);
+    table.allow_gaps();
+    table.set_lanes(1);
+    let saved = HookPoint::block(1, BlockSite::Pattern);
+    let weight = Activation::new(vec![2, 1, 1], vec![1.0; 2]);
+
+    table.write(saved, 0, &weight, &ArcChoice::default());
+
+    assert_eq!(table.tile_rms(HookPoint::Embed, 0), Some(NO_VALUE));
+    assert!(table.has_attention(saved) && table.is_weights(saved));
+    assert!(!table.has_attention(HookPoint::block(1, BlockSite::AttnScores)));
+    table.reset(&tiny(), 1 << 20);
+    table.set_lanes(1);
+    assert_eq!(
+        table.tile_rms(HookPoint::Embed, 0),
+        Some(0.0),
+        "another text"
+    );
+}
+
+#[test]
 fn scores_and_patterns_of_every_head_have_a_square_of_their_own() {
     let mut table = ValueTable::default();
     table.reset(&tiny(), 1 << 20);

@@ -57,6 +57,8 @@ pub enum Intent {
     Begin(String),
     /// Stop computing.
     Stop,
+    /// Save the text so far as a trace.
+    SaveTrace,
     /// Choose tokens so from now on.
     Sample(SamplerSettings),
     /// Play or pause.

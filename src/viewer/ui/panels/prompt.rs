@@ -50,7 +50,7 @@ impl PromptPanel {
         ui.add_space(8.0);
         ui.separator();
         heading(ui, "Next token");
-        self.sampler(ui, intents);
+        ui.add_enabled_ui(view.can_run, |ui| self.sampler(ui, intents));
         ui.add_space(8.0);
         ui.separator();
         heading(ui, "View");
@@ -58,10 +58,10 @@ impl PromptPanel {
     }
 
     fn prompt(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
-        let hint = if view.can_run {
-            "Type a text for the model"
-        } else {
-            "No weights: the shape alone is shown"
+        let hint = match (view.can_run, view.tokens.is_empty()) {
+            (true, _) => "Type a text for the model",
+            (false, true) => "No weights: the shape alone is shown",
+            (false, false) => "A saved trace: it has no weights to read another text with",
         };
         let edit = ui.add_enabled(
             view.can_run,
@@ -86,6 +86,16 @@ impl PromptPanel {
                 .clicked()
             {
                 intents.push(Intent::Stop);
+            }
+            if ui
+                .add_enabled(view.can_run && !view.tokens.is_empty(), Button::new("Save trace"))
+                .on_hover_text(
+                    "Save every value of this text as a new file in the folder where the program was \
+                     started; view --trace shows it again",
+                )
+                .clicked()
+            {
+                intents.push(Intent::SaveTrace);
             }
         });
     }

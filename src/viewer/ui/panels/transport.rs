@@ -27,6 +27,8 @@ impl TransportPanel {
 
 fn buttons(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     let has_text = !view.tokens.is_empty();
+    // Without weights it goes on as far as the text does.
+    let can_go_on = has_text && (view.can_run || view.playhead.lane + 1 < view.tokens.len());
     let (symbol, hint) = if view.playback.is_playing {
         ("⏸", "Pause (Space)")
     } else {
@@ -39,13 +41,13 @@ fn buttons(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
             has_text && view.playhead.lane > 0,
             Intent::StepBack,
         ),
-        (symbol, hint, has_text && view.can_run, Intent::TogglePlay),
         (
-            "⏭",
-            "One token on (→)",
-            has_text && view.can_run,
-            Intent::StepForward,
+            symbol,
+            hint,
+            can_go_on || view.playback.is_playing,
+            Intent::TogglePlay,
         ),
+        ("⏭", "One token on (→)", can_go_on, Intent::StepForward),
         (
             "⟲",
             "Run the signal through the model again (R)",
@@ -182,7 +184,8 @@ fn zeroed(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     if ui.add(banner).on_hover_text(hint).clicked() {
         intents.push(Intent::TogglePlot(Plot::Ablation));
     }
-    if ui.small_button("Restore all").clicked() {
+    let restore = Button::new("Restore all").small();
+    if ui.add_enabled(view.can_run, restore).clicked() {
         intents.push(Intent::Ablate(Vec::new()));
     }
 }

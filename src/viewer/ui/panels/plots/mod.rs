@@ -253,12 +253,16 @@ impl Plots {
     }
 }
 
+/// What stands where something would have to be computed of a saved trace.
+pub(super) const NO_WEIGHTS: &str = "A saved trace has no weights to compute this with";
+
 /// What stands in a view's place while it has nothing to show: what it would show, and how to get
 /// there.
 pub(super) fn nothing_yet(ui: &mut Ui, view: &PlotView<'_>, wanting: &str) {
     let line = match view.model {
         None if view.loading.is_some() => "The model is being read …",
         None => "No model is loaded yet",
+        Some(_) if !view.can_run && !view.tokens.is_empty() => NO_WEIGHTS,
         Some(_) if !view.can_run => "This is a shape without weights: it has no values",
         Some(_) if view.is_computing => "The first pass is being computed …",
         Some(_) => "Begin a text at the left",

@@ -5,8 +5,8 @@
 
 use egui::{ProgressBar, RichText, Ui};
 
-use super::PlotView;
 use super::parts::note;
+use super::{NO_WEIGHTS, PlotView};
 use crate::config::ModelConfig;
 use crate::engine::{Answer, Question, Study};
 use crate::viewer::inference::{Studies, StudyState, Topic};
@@ -116,6 +116,10 @@ impl Asking {
         n_passes: usize,
         intents: &mut Vec<Intent>,
     ) -> Option<Known<'a>> {
+        if !view.can_run {
+            note(ui, view.theme, NO_WEIGHTS);
+            return None;
+        }
         let n_weights = config.parameter_count() as f64;
         let is_quick = n_weights * (inquiry.wanted.tokens.len() * n_passes) as f64 <= QUICK;
         let mut is_automatic = self.choice.unwrap_or(is_quick);
