@@ -125,6 +125,7 @@ const VIEWER_STREAM: &[&str] = &["inference", "playback", "scene", "material"];
 const VIEWER_SHARED: &[&str] = &[
     "camera_path",
     "film",
+    "filming",
     "settings_file",
     "slots",
     "tour",

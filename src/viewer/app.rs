@@ -22,6 +22,8 @@ use thiserror::Error;
 
 use super::ViewerPlugin;
 use super::camera::CameraPlugin;
+use super::capture::LiveFilmPlugin;
+use super::filming::FilmSettings;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
@@ -284,6 +286,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         UiPlugin,
         SelectionPlugin,
         CameraPlugin,
+        LiveFilmPlugin,
     ));
     run_in_turn(app);
     app.init_resource::<DrawFailure>()
@@ -304,6 +307,8 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     };
     app.insert_resource(SlotsFile(settings_file("viewpoints.json")));
     app.insert_resource(ArrangementFile(settings_file("panels.json")));
+    let mut films = app.world_mut().resource_mut::<FilmSettings>();
+    films.folders.extend(settings_file("films"));
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;

@@ -4,13 +4,14 @@
 //! `capture` stand beside its end: they read resources, write messages, and never name one another.
 //! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the camera's paths in
 //! `camera_path`, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
-//! `readout`.
+//! `readout`; `filming` is between those who ask for a film of the window and those who make it.
 
 pub mod app;
 pub mod camera;
 pub mod camera_path;
 pub mod capture;
 pub mod film;
+pub mod filming;
 pub mod inference;
 pub mod material;
 pub mod pace;
@@ -59,6 +60,7 @@ impl Plugin for ViewerPlugin {
             inference::InferencePlugin,
             playback::PlaybackPlugin,
             scene::ScenePlugin,
+            filming::FilmingPlugin,
             slots::SlotsPlugin,
             tour::TourPlugin,
             camera_path::CameraPathPlugin,

@@ -1,5 +1,7 @@
-//! Pictures without a display: the same application, driven frame by frame into an image.
+//! Pictures without a display: the same application, driven frame by frame into an image. `live` makes
+//! films of a window as it is used.
 
+mod live;
 mod png_file;
 
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
 use bevy::time::TimeUpdateStrategy;
 
+pub use live::LiveFilmPlugin;
 pub use png_file::{PngError, save_png};
 
 use super::app::{DrawFailure, Subject, ViewerError, ViewerOptions, offscreen_app};

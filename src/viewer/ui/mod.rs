@@ -31,6 +31,7 @@ use wishes::{Wishes, fulfil};
 
 use super::camera_path::PathDesk;
 use super::film::Narration;
+use super::filming::Filming;
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
@@ -65,6 +66,7 @@ impl Plugin for UiPlugin {
                     news::note_events,
                     news::note_slots,
                     news::note_paths,
+                    news::note_films,
                     keys::obey_keys,
                 ),
             )
@@ -127,6 +129,8 @@ pub(super) struct UiState {
     failure: Option<String>,
     /// What is wrong with the file of viewpoints, until it is dismissed.
     slots_failure: Option<String>,
+    /// What became of a film or a picture, until it is dismissed.
+    film_failure: Option<String>,
     /// What happens, for the status line.
     status: String,
     /// How far loading has come, 0 to 1.
@@ -158,6 +162,7 @@ struct CameraView<'w> {
     tour: Res<'w, ActiveTour>,
     narration: Res<'w, Narration>,
     path: Res<'w, PathDesk>,
+    filming: Res<'w, Filming>,
 }
 
 fn draw_ui(
@@ -249,7 +254,11 @@ fn draw_ui(
         is_computing: trace.is_computing(),
         can_run: ui_settings.can_run,
         status: &state.status,
-        failure: state.failure.as_deref().or(state.slots_failure.as_deref()),
+        failure: state
+            .failure
+            .as_deref()
+            .or(state.film_failure.as_deref())
+            .or(state.slots_failure.as_deref()),
         loading: state.loading,
         theme: scene_settings.theme,
         has_arcs: scene_settings.has_arcs,
@@ -266,6 +275,7 @@ fn draw_ui(
         ablations,
         color_by: scene_settings.color_by,
         tour: camera_view.tour.run(),
+        filming: &camera_view.filming,
     };
     let highlight = *pointed.highlight;
     for (cached, cell) in [

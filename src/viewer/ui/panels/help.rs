@@ -44,6 +44,10 @@ pub enum Command {
     TearPlot(usize),
     /// Set the pinned number's head, neuron or dimension to zero, or restore it.
     Ablate,
+    /// Begin a film of the window, or end it.
+    ToggleFilm,
+    /// Pause the film, or go on with it.
+    PauseFilm,
     /// Open or close this sheet.
     ToggleHelp,
     /// Close this sheet, or end the tour.
@@ -59,7 +63,11 @@ impl Command {
     pub fn is_of_function_key(self) -> bool {
         matches!(
             self,
-            Self::TogglePlot(_) | Self::TearPlot(_) | Self::ToggleHelp
+            Self::TogglePlot(_)
+                | Self::TearPlot(_)
+                | Self::ToggleFilm
+                | Self::PauseFilm
+                | Self::ToggleHelp
         )
     }
 
@@ -179,6 +187,8 @@ pub const SHORTCUTS: &[Shortcut] = &[
         "Tear it off, or dock it",
     ),
     row("Tab", &[], Command::Move, "From panel to panel"),
+    shortcut(&["F9"], Command::ToggleFilm, "Record a film, or end it"),
+    shortcut(&["F10"], Command::PauseFilm, "Pause the film, or go on"),
     shortcut(&["F1"], Command::ToggleHelp, "This sheet"),
     shortcut(&["Esc"], Command::Close, "Close this sheet, end the tour"),
 ];

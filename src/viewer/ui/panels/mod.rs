@@ -7,6 +7,7 @@ mod legend;
 mod path;
 pub mod plots;
 mod prompt;
+mod recording;
 mod show;
 mod text;
 pub mod tooltip;
@@ -30,6 +31,7 @@ pub use legend::LegendPanel;
 pub use path::{PathPanel, PathView};
 pub use plots::{Plot, PlotView, Plots};
 pub use prompt::PromptPanel;
+pub use recording::RecordButtons;
 pub use show::ShowPanel;
 pub use text::TextPanel;
 pub use tooltip::Tooltip;
@@ -45,6 +47,7 @@ use crate::engine::Study;
 use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
 use crate::viewer::camera_path::PathWish;
+use crate::viewer::filming::FilmWish;
 use crate::viewer::inference::Topic;
 use crate::viewer::scene::{ArcChoice, Cloud, ColorBy, Reduction};
 use crate::viewer::slots::SlotWish;
@@ -81,6 +84,8 @@ pub enum Intent {
     Path(PathWish),
     /// Open the timeline of the camera's path, or close it.
     TogglePath,
+    /// Something of a film of the window.
+    Film(FilmWish),
     /// Dark or light.
     Theme(Theme),
     /// With arcs, or without.

@@ -3,7 +3,7 @@
 use egui::{Button, ProgressBar, RichText, Slider, Ui};
 
 use super::plots::ablation::counted;
-use super::{Intent, Plot};
+use super::{Intent, Plot, RecordButtons};
 use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::viewer::ui::theme;
@@ -11,13 +11,17 @@ use crate::viewer::ui::view::UiView;
 
 /// The playhead: buttons, scrubbers, and what happens.
 #[derive(Default)]
-pub struct TransportPanel;
+pub struct TransportPanel {
+    record: RecordButtons,
+}
 
 impl TransportPanel {
     /// Draws the panel.
     pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
         ui.horizontal(|ui| {
             buttons(ui, view, intents);
+            ui.separator();
+            self.record.ui(ui, view, intents);
             ui.separator();
             scrubbers(ui, view, intents);
         });
