@@ -126,6 +126,7 @@ const VIEWER_SHARED: &[&str] = &[
     "camera_path",
     "film",
     "filming",
+    "session",
     "settings_file",
     "slots",
     "tour",

@@ -55,6 +55,10 @@ pub fn run(args: &ViewArgs, given: &[OsString]) -> Result<(), CliError> {
         has_reduced_motion: asks_for_calm.is_some_and(|value| value == "1"),
         settings_folder: settings_file::folder(),
         arguments: super::given_options(given, "view"),
+        sampler: crate::model::SamplerSettings {
+            seed: args.run.seed,
+            ..crate::model::SamplerSettings::default()
+        },
         ..ViewerOptions::default()
     };
     run_window(

@@ -29,6 +29,7 @@ use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
 use super::scene::{ArcChoice, ColorBy, SceneSettings};
 use super::selection::SelectionPlugin;
+use super::session::SessionFacts;
 use super::slots::SlotsFile;
 use super::ui::panels::plots::Plot;
 use super::ui::{ArrangementFile, UiPlugin, UiSettings};
@@ -37,6 +38,7 @@ use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::EngineHandle;
 use crate::layout::Kind;
+use crate::model::SamplerSettings;
 
 /// What is to be seen.
 pub enum Subject {
@@ -86,6 +88,8 @@ pub struct ViewerOptions {
     pub arc_choice: ArcChoice,
     /// The command line's options: what else a film of this session needs to be made again.
     pub arguments: Vec<String>,
+    /// How tokens are chosen to begin with.
+    pub sampler: SamplerSettings,
 }
 
 impl Default for ViewerOptions {
@@ -104,6 +108,7 @@ impl Default for ViewerOptions {
             hidden: BTreeSet::new(),
             arc_choice: ArcChoice::default(),
             arguments: Vec::new(),
+            sampler: SamplerSettings::default(),
         }
     }
 }
@@ -309,6 +314,12 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     app.insert_resource(ArrangementFile(settings_file("panels.json")));
     let mut films = app.world_mut().resource_mut::<FilmSettings>();
     films.folders.extend(settings_file("films"));
+    let mut facts = app.world_mut().resource_mut::<SessionFacts>();
+    facts.arguments.clone_from(&options.arguments);
+    facts.sampler = options.sampler;
+    if let Subject::Model { prompt, .. } = &subject {
+        facts.prompt.clone_from(prompt);
+    }
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;

@@ -4,7 +4,8 @@
 //! `capture` stand beside its end: they read resources, write messages, and never name one another.
 //! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the camera's paths in
 //! `camera_path`, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
-//! `readout`; `filming` is between those who ask for a film of the window and those who make it.
+//! `readout`; `filming` is between those who ask for a film of the
+//! window and those who make it, and `session` what such a film needs to be made again.
 
 pub mod app;
 pub mod camera;
@@ -20,6 +21,7 @@ pub mod pointing;
 pub mod readout;
 pub mod scene;
 pub mod selection;
+pub mod session;
 pub mod settings_file;
 pub mod slots;
 pub mod tour;
@@ -61,6 +63,7 @@ impl Plugin for ViewerPlugin {
             playback::PlaybackPlugin,
             scene::ScenePlugin,
             filming::FilmingPlugin,
+            session::SessionPlugin,
             slots::SlotsPlugin,
             tour::TourPlugin,
             camera_path::CameraPathPlugin,

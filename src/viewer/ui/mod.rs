@@ -39,6 +39,7 @@ use super::readout::ReadOut;
 use super::scene::{
     ColorBy, DrawList, Overlay, Predictions, SceneLayout, SceneSettings, SceneSystems, ValueTable,
 };
+use super::session::SessionFacts;
 use super::slots::Slots;
 use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
@@ -68,6 +69,7 @@ impl Plugin for UiPlugin {
                     news::note_paths,
                     news::note_films,
                     keys::obey_keys,
+                    tell_session.run_if(resource_changed::<UiSettings>),
                 ),
             )
             .configure_sets(
@@ -152,6 +154,11 @@ pub(super) struct UiState {
     n_texts: u64,
     /// The parts that were asked to be set to zero, until the engine says so.
     ablations: Option<Vec<Ablation>>,
+}
+
+fn tell_session(settings: Res<UiSettings>, mut session: ResMut<SessionFacts>) {
+    session.has_panels = settings.has_panels;
+    session.has_labels = settings.has_labels;
 }
 
 /// What of the camera the panels show.

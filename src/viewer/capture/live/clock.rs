@@ -18,6 +18,11 @@ impl FilmClock {
         }
     }
 
+    /// Frames a second.
+    pub(super) fn fps(&self) -> u32 {
+        self.fps
+    }
+
     /// How long the film is, in seconds.
     pub(super) fn secs(&self) -> f64 {
         self.secs

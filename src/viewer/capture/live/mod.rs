@@ -9,15 +9,17 @@ mod badge;
 mod clock;
 mod copy;
 mod reel;
+mod session;
 
 use bevy::prelude::*;
 
 use copy::{Copies, WantedCopy};
 use reel::Reel;
+use session::SessionView;
 
-use crate::video::{Film, FilmError};
 use crate::viewer::filming::{FilmNews, FilmPhase, FilmSettings, FilmWish, Filming};
 use crate::viewer::inference::ActiveTrace;
+use crate::viewer::session::log_path;
 
 /// Makes films of the camera's picture.
 pub struct LiveFilmPlugin;
@@ -32,6 +34,7 @@ impl Plugin for LiveFilmPlugin {
                     obey_wishes,
                     take_in_copies,
                     want_copy,
+                    note_session,
                     end_with_window,
                     tell_state,
                     badge::allow_badge,
@@ -117,6 +120,7 @@ fn metadata(trace: &ActiveTrace) -> Vec<(String, String)> {
 fn take_in_copies(
     mut in_hand: ResMut<FilmInHand>,
     mut copies: ResMut<Copies>,
+    session: SessionView,
     mut news: MessageWriter<FilmNews>,
 ) {
     let Some(reel) = &mut in_hand.0 else {
@@ -129,16 +133,31 @@ fn take_in_copies(
     let is_over = reel.has_failed()
         || (reel.phase == FilmPhase::Ending && reel.go_on_ending(copies.is_awaiting()));
     if is_over && let Some(reel) = in_hand.0.take() {
-        let secs = reel.clock.secs();
-        news.write(outcome(reel.finish(), secs));
+        news.write_batch(end(reel, &session));
     }
 }
 
-/// What came of a film, in a sentence.
-fn outcome(result: Result<Film, FilmError>, secs: f64) -> FilmNews {
-    match result {
+/// Ends a film, writes its session beside it, and says what came of both.
+fn end(mut reel: Reel, session: &SessionView) -> Vec<FilmNews> {
+    let log = reel.session(session.log());
+    let (path, secs) = (log_path(reel.path()), reel.clock.secs());
+    let mut news = vec![match reel.finish() {
         Ok(film) => FilmNews::Note(format!("Recorded {secs:.1} s: {}", film.path.display())),
         Err(error) => FilmNews::Failed(format!("The recording ended: {error}")),
+    }];
+    if let Err(error) = log.save(&path) {
+        news.push(FilmNews::Failed(format!(
+            "The film can be played, but not be made again: {error}"
+        )));
+    }
+    news
+}
+
+/// Notes what the pictures of the film show.
+fn note_session(wanted: Res<WantedCopy>, mut in_hand: ResMut<FilmInHand>, session: SessionView) {
+    if let (Some(reel), Some(_)) = (&mut in_hand.0, wanted.first_frame) {
+        let look = session.look();
+        reel.note(&session.present(&look));
     }
 }
 
@@ -168,15 +187,20 @@ fn want_copy(
 }
 
 /// Ends the film before the program does.
-fn end_with_window(mut exits: MessageReader<AppExit>, mut in_hand: ResMut<FilmInHand>) {
+fn end_with_window(
+    mut exits: MessageReader<AppExit>,
+    mut in_hand: ResMut<FilmInHand>,
+    session: SessionView,
+) {
     if exits.read().count() > 0
         && let Some(reel) = in_hand.0.take()
     {
-        let path = reel.path().to_owned();
         // The window is gone: the log is the only place left.
-        match reel.finish() {
-            Ok(film) => info!("recorded {}", film.path.display()),
-            Err(error) => error!("the recording {} ended: {error}", path.display()),
+        for news in end(reel, &session) {
+            match news {
+                FilmNews::Note(text) => info!("{text}"),
+                FilmNews::Failed(message) => error!("{message}"),
+            }
         }
     }
 }
@@ -188,13 +212,15 @@ fn tell_state(in_hand: Res<FilmInHand>, mut filming: ResMut<Filming>) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use bevy::ecs::system::RunSystemOnce as _;
 
     use super::copy::{Copied, Pixels};
     use super::*;
-    use crate::video::{ChannelOrder, FilmWriter, Recorder};
+    use crate::video::{ChannelOrder, Film, FilmError, FilmWriter, Recorder};
+    use crate::viewer::playback::Playhead;
+    use crate::viewer::scene::{SceneLayout, SceneSettings};
+    use crate::viewer::session::SessionFacts;
+    use crate::viewer::viewpoint::CameraPose;
 
     /// A film that takes two frames and no more.
     struct ShortFilm(u64);
@@ -226,9 +252,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_ends_the_recording_and_says_what_is_there() {
-        let path = Path::new("short.mp4");
-        let recorder = Recorder::start_with(Box::new(ShortFilm(0)), path).unwrap();
-        let mut reel = Reel::with(recorder, path, UVec2::splat(2), 30);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("short.mp4");
+        let recorder = Recorder::start_with(Box::new(ShortFilm(0)), &path).unwrap();
+        let mut reel = Reel::with(recorder, &path, UVec2::splat(2), 30);
         for first_frame in 0..4 {
             let picture = Pixels {
                 width: 2,
@@ -248,6 +275,12 @@ mod tests {
         world.init_resource::<Messages<FilmNews>>();
         world.insert_resource(FilmInHand(Some(reel)));
         world.insert_resource(Copies::unconnected());
+        world.init_resource::<SessionFacts>();
+        world.init_resource::<ActiveTrace>();
+        world.init_resource::<SceneSettings>();
+        world.init_resource::<SceneLayout>();
+        world.init_resource::<Playhead>();
+        world.init_resource::<CameraPose>();
 
         world.run_system_once(take_in_copies).unwrap();
 
@@ -257,5 +290,6 @@ mod tests {
             panic!("{news:?}");
         };
         assert!(message.contains("first 2 frames"), "{message}");
+        assert!(log_path(&path).is_file(), "what it was made of");
     }
 }

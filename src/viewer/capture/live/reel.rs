@@ -10,6 +10,7 @@ use crate::video::{
     EncoderChoice, Film, FilmError, FilmSettings as Making, Quality, Recorder, Shot,
 };
 use crate::viewer::filming::{FilmPhase, FilmSettings, FilmState, free_name};
+use crate::viewer::session::{Present, SessionLog, SessionWriter};
 
 /// A film in the making.
 pub(super) struct Reel {
@@ -24,6 +25,7 @@ pub(super) struct Reel {
     n_lost: u64,
     /// Frames of the window since the film was asked to end.
     n_waited: usize,
+    session: SessionWriter,
 }
 
 /// Sides that every player can show. H.264, level 5.1.
@@ -89,6 +91,7 @@ impl Reel {
             newest: None,
             n_lost: 0,
             n_waited: 0,
+            session: SessionWriter::default(),
         }
     }
 
@@ -117,6 +120,24 @@ impl Reel {
             film_size: self.size.into(),
             n_frames: u32::try_from(end.saturating_sub(first_frame)).unwrap_or(u32::MAX),
         });
+    }
+
+    /// Notes what is shown now.
+    pub(super) fn note(&mut self, present: &Present<'_>) {
+        self.session.note(self.clock.secs(), present);
+    }
+
+    /// What was noted, as the rest of `log`.
+    pub(super) fn session(&mut self, log: SessionLog) -> SessionLog {
+        let mut log = SessionLog {
+            width: self.size.x,
+            height: self.size.y,
+            fps: self.clock.fps(),
+            secs: self.clock.secs(),
+            ..log
+        };
+        std::mem::take(&mut self.session).fill(&mut log);
+        log
     }
 
     /// Buffers that the film needs no more.
