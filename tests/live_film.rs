@@ -19,7 +19,7 @@ use llmscope::config::ModelConfig;
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::Offscreen;
 use llmscope::viewer::filming::{FilmNews, FilmSettings, FilmState, FilmWish, Filming};
-use llmscope::viewer::playback::{PlaybackWish, Playhead};
+use llmscope::viewer::playback::Playhead;
 use llmscope::viewer::scene::SceneSettings;
 use llmscope::viewer::session::{SessionLog, log_path};
 use llmscope::viewer::viewpoint::{Screen, Viewpoint};
