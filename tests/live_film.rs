@@ -173,7 +173,9 @@ fn the_film_shows_what_the_window_shows_but_the_badge() {
         let at = |x: usize, y: usize| &frame[n_channels * (y * width as usize + x)..][..3];
         for (x, y) in [(0, 0), (200, 120), (123, 77), (399, 239)] {
             let pixel = &before.rgba[4 * (y * WIDTH as usize + x)..][..3];
-            assert_eq!(at(x, y), pixel, "{x}, {y}");
+            // On its way to the window a colour is rounded once more.
+            let is_near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 1;
+            assert!(at(x, y).iter().zip(pixel).all(is_near), "{x}, {y}");
         }
     }
 }

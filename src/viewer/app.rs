@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use super::ViewerPlugin;
 use super::camera::CameraPlugin;
-use super::capture::LiveFilmPlugin;
+use super::capture::CapturePlugin;
 use super::filming::FilmSettings;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
@@ -88,6 +88,8 @@ pub struct ViewerOptions {
     pub arc_choice: ArcChoice,
     /// The command line's options: what else a film of this session needs to be made again.
     pub arguments: Vec<String>,
+    /// Whether there are a ground and a sky; without them a picture has nothing behind the world.
+    pub has_backdrop: bool,
     /// How tokens are chosen to begin with.
     pub sampler: SamplerSettings,
 }
@@ -108,6 +110,7 @@ impl Default for ViewerOptions {
             hidden: BTreeSet::new(),
             arc_choice: ArcChoice::default(),
             arguments: Vec::new(),
+            has_backdrop: true,
             sampler: SamplerSettings::default(),
         }
     }
@@ -291,7 +294,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         UiPlugin,
         SelectionPlugin,
         CameraPlugin,
-        LiveFilmPlugin,
+        CapturePlugin,
     ));
     run_in_turn(app);
     app.init_resource::<DrawFailure>()
@@ -301,6 +304,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     scene.color_by = options.color_by;
     scene.hidden.clone_from(&options.hidden);
     scene.arc_choice.clone_from(&options.arc_choice);
+    scene.has_backdrop = options.has_backdrop;
     app.insert_resource(CameraSettings {
         start: options.viewpoint,
         has_reduced_motion: options.has_reduced_motion,

@@ -1,13 +1,15 @@
-//! What is asked of a film of the window, and how far it has come: between those who ask, those who
-//! show it, and those who make it.
+//! What is asked of films and pictures of the window, and how far they have come: between those who
+//! ask, those who show it, and those who make them.
 
 mod names;
+mod picture;
 
 use std::path::PathBuf;
 
 use bevy::prelude::*;
 
 pub use names::free_name;
+pub use picture::{MAX_SIDE, MIN_SIDE, PictureLayout, PictureMode, PictureSize, PictureWish};
 
 /// Holds what is said between those rooms.
 pub struct FilmingPlugin;
@@ -16,6 +18,8 @@ impl Plugin for FilmingPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Filming>()
             .init_resource::<FilmSettings>()
+            .init_resource::<PictureMode>()
+            .add_message::<PictureWish>()
             .add_message::<FilmWish>()
             .add_message::<FilmNews>();
     }

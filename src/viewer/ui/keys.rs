@@ -10,7 +10,7 @@ use super::{UiSettings, UiState};
 use crate::ablation::Ablation;
 use crate::color::Theme;
 use crate::layout::Cell;
-use crate::viewer::filming::FilmWish;
+use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::{ActiveTrace, EngineWish};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::scene::{Highlight, SceneSettings};
@@ -61,6 +61,7 @@ fn key_code(name: &str) -> Option<KeyCode> {
         "F8" => KeyCode::F8,
         "F9" => KeyCode::F9,
         "F10" => KeyCode::F10,
+        "F12" => KeyCode::F12,
         "Esc" => KeyCode::Escape,
         "B" => KeyCode::KeyB,
         "C" => KeyCode::KeyC,
@@ -135,6 +136,7 @@ pub(super) fn obey_keys(
     mut slots: MessageWriter<SlotWish>,
     mut tour: MessageWriter<TourWish>,
     mut films: MessageWriter<FilmWish>,
+    mut pictures: MessageWriter<PictureWish>,
 ) {
     // Nothing to obey leaves every resource as unchanged as it is.
     let mut commands = commands(&keys);
@@ -229,6 +231,9 @@ pub(super) fn obey_keys(
             }
             Command::PauseFilm => {
                 films.write(FilmWish::TogglePause);
+            }
+            Command::TakePicture => {
+                pictures.write(state.panels.transport.pictures.wish);
             }
             Command::ToggleHelp => state.panels.help.is_open = !state.panels.help.is_open,
             Command::Close => state.panels.help.is_open = false,

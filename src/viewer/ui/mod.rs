@@ -31,7 +31,7 @@ use wishes::{Wishes, fulfil};
 
 use super::camera_path::PathDesk;
 use super::film::Narration;
-use super::filming::Filming;
+use super::filming::{Filming, PictureMode};
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
@@ -140,6 +140,8 @@ pub(super) struct UiState {
     /// What the colours mean.
     legend: Vec<view::LegendRow>,
     shown_theme: Option<crate::color::Theme>,
+    /// How much larger a picture is laid out than the window, as of the last frame.
+    picture_scale: Option<f32>,
     has_prompt: bool,
     fonts: Fonts,
     /// What is pointed at.
@@ -170,6 +172,7 @@ struct CameraView<'w> {
     narration: Res<'w, Narration>,
     path: Res<'w, PathDesk>,
     filming: Res<'w, Filming>,
+    picture: Res<'w, PictureMode>,
 }
 
 fn draw_ui(
@@ -196,9 +199,17 @@ fn draw_ui(
         state.shown_theme = Some(scene_settings.theme);
         theme::apply(&context, scene_settings.theme);
         if ui_settings.scale != 1.0 {
-            context.set_zoom_factor(ui_settings.scale);
+            context.set_zoom_factor(ui_settings.scale * camera_view.picture.scale());
         }
     }
+    let (scale, last_scale) = (camera_view.picture.scale(), state.picture_scale);
+    if last_scale != Some(scale) {
+        // What the user has chosen stays within it.
+        let zoom = context.zoom_factor() * scale / last_scale.unwrap_or(1.0);
+        context.set_zoom_factor(zoom);
+        state.picture_scale = Some(scale);
+    }
+    let has_panels = ui_settings.has_panels && camera_view.picture.allows_panels();
     if !state.has_prompt && !ui_settings.prompt.is_empty() {
         state.has_prompt = true;
         state.panels.prompt.text.clone_from(&ui_settings.prompt);
@@ -364,7 +375,7 @@ fn draw_ui(
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
-    if ui_settings.has_panels {
+    if has_panels {
         free = state.panels.show(
             &context,
             &view,
@@ -385,7 +396,7 @@ fn draw_ui(
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
     let tour = &mut state.panels.tour;
-    let has_buttons = ui_settings.has_panels;
+    let has_buttons = has_panels;
     free.max.y -= tour.show(&context, &view, free, has_buttons, &mut intents);
     if let Some(caption) = &camera_view.narration.caption {
         free.max.y -= CaptionCard(caption).show(&context, free, view.theme);
@@ -406,7 +417,7 @@ fn draw_ui(
             eye,
             room: Room {
                 // Beside a lone legend there is room.
-                free: if ui_settings.has_panels { free } else { whole },
+                free: if has_panels { free } else { whole },
                 taken: &taken,
             },
             tokens: view.tokens,

@@ -6,7 +6,7 @@ use super::panels::Intent;
 use super::{UiSettings, UiState};
 use crate::model::SamplerSettings;
 use crate::viewer::camera_path::PathWish;
-use crate::viewer::filming::FilmWish;
+use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::{EngineWish, Studies};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::pointing::SelectionWish;
@@ -24,6 +24,7 @@ pub(super) struct Wishes<'w> {
     tour: MessageWriter<'w, TourWish>,
     path: MessageWriter<'w, PathWish>,
     films: MessageWriter<'w, FilmWish>,
+    pictures: MessageWriter<'w, PictureWish>,
     selection: MessageWriter<'w, SelectionWish>,
     camera: MessageWriter<'w, CameraWish>,
     /// What was asked about predictions.
@@ -86,6 +87,9 @@ pub(super) fn fulfil(
         Intent::TogglePath => state.panels.path.is_open = !state.panels.path.is_open,
         Intent::Film(wish) => {
             wishes.films.write(wish);
+        }
+        Intent::Picture(wish) => {
+            wishes.pictures.write(wish);
         }
         Intent::Theme(theme) => scene_settings.theme = theme,
         Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,

@@ -9,20 +9,20 @@ mod badge;
 mod clock;
 mod copy;
 mod reel;
-mod session;
 
 use bevy::prelude::*;
 
 use copy::{Copies, WantedCopy};
 use reel::Reel;
-use session::SessionView;
 
+use crate::viewer::capture::session::SessionView;
+use crate::viewer::capture::tile::Tile;
 use crate::viewer::filming::{FilmNews, FilmPhase, FilmSettings, FilmWish, Filming};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::session::log_path;
 
 /// Makes films of the camera's picture.
-pub struct LiveFilmPlugin;
+pub(super) struct LiveFilmPlugin;
 
 impl Plugin for LiveFilmPlugin {
     fn build(&self, app: &mut App) {
@@ -165,6 +165,7 @@ fn want_copy(
     time: Res<Time<Real>>,
     cameras: Query<Entity, With<Camera3d>>,
     mut in_hand: ResMut<FilmInHand>,
+    tile: Res<Tile>,
     mut copies: ResMut<Copies>,
     mut wanted: ResMut<WantedCopy>,
 ) {
@@ -175,13 +176,14 @@ fn want_copy(
     let mut first_frame = None;
     if reel.phase == FilmPhase::Recording {
         reel.clock.advance(time.delta_secs_f64());
-        first_frame = reel.clock.due();
+        // What is drawn for a picture of its own is not what the window shows.
+        first_frame = tile.0.is_none().then(|| reel.clock.due()).flatten();
     }
     if first_frame.is_some() {
         copies.note_wanted();
     }
     *wanted = WantedCopy {
-        camera: cameras.iter().next(),
+        camera: cameras.iter().next().filter(|_| tile.0.is_none()),
         first_frame,
     };
 }

@@ -48,6 +48,8 @@ pub enum Command {
     ToggleFilm,
     /// Pause the film, or go on with it.
     PauseFilm,
+    /// Take a picture of the window.
+    TakePicture,
     /// Open or close this sheet.
     ToggleHelp,
     /// Close this sheet, or end the tour.
@@ -67,6 +69,7 @@ impl Command {
                 | Self::TearPlot(_)
                 | Self::ToggleFilm
                 | Self::PauseFilm
+                | Self::TakePicture
                 | Self::ToggleHelp
         )
     }
@@ -189,6 +192,7 @@ pub const SHORTCUTS: &[Shortcut] = &[
     row("Tab", &[], Command::Move, "From panel to panel"),
     shortcut(&["F9"], Command::ToggleFilm, "Record a film, or end it"),
     shortcut(&["F10"], Command::PauseFilm, "Pause the film, or go on"),
+    shortcut(&["F12"], Command::TakePicture, "Save a picture"),
     shortcut(&["F1"], Command::ToggleHelp, "This sheet"),
     shortcut(&["Esc"], Command::Close, "Close this sheet, end the tour"),
 ];

@@ -5,6 +5,7 @@ pub mod help;
 pub mod inspector;
 mod legend;
 mod path;
+mod pictures;
 pub mod plots;
 mod prompt;
 mod recording;
@@ -29,6 +30,7 @@ pub use help::HelpSheet;
 pub use inspector::{Inspection, InspectorPanel};
 pub use legend::LegendPanel;
 pub use path::{PathPanel, PathView};
+pub use pictures::PictureButton;
 pub use plots::{Plot, PlotView, Plots};
 pub use prompt::PromptPanel;
 pub use recording::RecordButtons;
@@ -47,7 +49,7 @@ use crate::engine::Study;
 use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
 use crate::viewer::camera_path::PathWish;
-use crate::viewer::filming::FilmWish;
+use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::Topic;
 use crate::viewer::scene::{ArcChoice, Cloud, ColorBy, Reduction};
 use crate::viewer::slots::SlotWish;
@@ -86,6 +88,8 @@ pub enum Intent {
     TogglePath,
     /// Something of a film of the window.
     Film(FilmWish),
+    /// A picture of the window.
+    Picture(PictureWish),
     /// Dark or light.
     Theme(Theme),
     /// With arcs, or without.

@@ -3,7 +3,7 @@
 use egui::{Button, ProgressBar, RichText, Slider, Ui};
 
 use super::plots::ablation::counted;
-use super::{Intent, Plot, RecordButtons};
+use super::{Intent, PictureButton, Plot, RecordButtons};
 use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::viewer::ui::theme;
@@ -13,6 +13,8 @@ use crate::viewer::ui::view::UiView;
 #[derive(Default)]
 pub struct TransportPanel {
     record: RecordButtons,
+    /// Pictures of the window.
+    pub pictures: PictureButton,
 }
 
 impl TransportPanel {
@@ -21,7 +23,8 @@ impl TransportPanel {
         ui.horizontal(|ui| {
             buttons(ui, view, intents);
             ui.separator();
-            self.record.ui(ui, view, intents);
+            self.record.ui(ui, view.filming, intents);
+            self.pictures.ui(ui, intents);
             ui.separator();
             scrubbers(ui, view, intents);
         });

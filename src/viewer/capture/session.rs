@@ -52,6 +52,39 @@ impl SessionView<'_, '_> {
         }
     }
 
+    /// What a picture says of itself: keywords and texts.
+    pub(super) fn picture_texts(&self) -> Vec<(String, String)> {
+        let log = self.log();
+        let vocab = self.trace.model().map(|model| &model.vocab);
+        let labels = log.tokens.iter();
+        let text: String = vocab.map_or_else(String::new, |vocab| {
+            labels.map(|token| vocab.label(*token)).collect()
+        });
+        let look = self.look();
+        let camera = self.present(&look).pose;
+        let camera = camera.and_then(|pose| serde_json::to_string(&pose).ok());
+        let sampler = log.sampler;
+        let ablations: Vec<String> = log.ablations.iter().map(ToString::to_string).collect();
+        let texts = [
+            (
+                "Software",
+                format!("llmscope {}", env!("CARGO_PKG_VERSION")),
+            ),
+            ("Model", log.model),
+            ("Prompt", log.prompt),
+            ("Text", text),
+            ("Seed", sampler.seed.to_string()),
+            ("Temperature", sampler.temperature.to_string()),
+            ("Ablated", ablations.join(",")),
+            ("Step", self.playhead.lane.to_string()),
+            ("Camera", camera.unwrap_or_default()),
+        ];
+        let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+        texts
+            .map(|(keyword, text)| (keyword.to_owned(), text))
+            .collect()
+    }
+
     /// The session as it is now, without what was noted of a film.
     pub(super) fn log(&self) -> SessionLog {
         let model = self.trace.model();
