@@ -1,4 +1,5 @@
-//! Films of the window: they run in its time, show what it shows, and are whole however they end.
+//! Films and pictures of the window: films run in its time, show what it shows, and are whole however
+//! they end; pictures of any size are what a larger window would show.
 #![cfg(all(feature = "viewer", feature = "h264"))]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -13,12 +14,15 @@ use bevy::camera::{Camera3d, RenderTarget};
 use bevy::ecs::message::Messages;
 use bevy::ecs::query::With;
 use bevy::image::Image;
+use bevy::math::UVec2;
 use bevy::render::render_resource::Extent3d;
 use llmscope::color::{RECORDING, Theme};
 use llmscope::config::ModelConfig;
 use llmscope::viewer::app::{Subject, ViewerOptions};
-use llmscope::viewer::capture::Offscreen;
-use llmscope::viewer::filming::{FilmNews, FilmSettings, FilmState, FilmWish, Filming};
+use llmscope::viewer::capture::{Offscreen, Picture};
+use llmscope::viewer::filming::{
+    FilmNews, FilmSettings, FilmState, FilmWish, Filming, PictureSize, PictureWish,
+};
 use llmscope::viewer::playback::Playhead;
 use llmscope::viewer::scene::SceneSettings;
 use llmscope::viewer::session::{SessionLog, log_path};
@@ -292,4 +296,140 @@ fn a_folder_that_can_not_be_written_gives_way_to_the_next_and_without_one_the_re
     end(&mut window);
 
     assert!(other.join("llmscope-001.mp4").is_file());
+}
+
+fn shape() -> Subject {
+    Subject::Shape {
+        name: "gpt2".to_owned(),
+        config: ModelConfig::preset("gpt2").unwrap(),
+    }
+}
+
+/// A picture of 640 by 400 pixels with names and legend, drawn in tiles of this side.
+fn picture_in_tiles(options: &ViewerOptions, tile_side: Option<u32>) -> Picture {
+    let size = UVec2::new(640, 400);
+    let mut offscreen = Offscreen::in_tiles(shape(), options, size, tile_side).unwrap();
+    offscreen.draw();
+    offscreen.look_from(|layout, screen| Viewpoint::Layer.pose(layout, screen));
+    offscreen.picture().unwrap()
+}
+
+/// The share of pixels in which two pictures differ by more than `room` in a colour.
+fn differing(a: &Picture, b: &Picture, room: u8) -> f64 {
+    assert_eq!((a.width, a.height), (b.width, b.height));
+    let pixels = a.rgba.chunks_exact(4).zip(b.rgba.chunks_exact(4));
+    let is_apart = |(a, b): &(&[u8], &[u8])| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > room);
+    pixels.filter(is_apart).count() as f64 / (a.width * a.height) as f64
+}
+
+#[test]
+fn a_picture_in_tiles_is_the_picture_drawn_at_once_names_and_panels_included() {
+    for has_panels in [false, true] {
+        let options = ViewerOptions {
+            has_panels,
+            ..ViewerOptions::default()
+        };
+
+        let whole = picture_in_tiles(&options, None);
+        let tiled = picture_in_tiles(&options, Some(150));
+
+        // Edges lie on other fractions of a float in another projection.
+        let share = differing(&whole, &tiled, 3);
+        assert!(share < 2e-3, "{share} of the pixels differ");
+    }
+}
+
+#[test]
+fn without_backdrop_there_is_nothing_behind_the_world_and_no_dark_edge_around_it() {
+    let options = |has_backdrop| ViewerOptions {
+        has_panels: false,
+        theme: Theme::Light,
+        has_backdrop,
+        ..ViewerOptions::default()
+    };
+
+    let opaque = picture_in_tiles(&options(true), None);
+    let transparent = picture_in_tiles(&options(false), None);
+
+    assert!(opaque.rgba.chunks_exact(4).all(|pixel| pixel[3] == 255));
+    let pixels: Vec<&[u8]> = transparent.rgba.chunks_exact(4).collect();
+    assert_eq!(pixels[0], [0, 0, 0, 0], "the sky");
+    let share = |is: &dyn Fn(u8) -> bool| {
+        pixels.iter().filter(|pixel| is(pixel[3])).count() as f64 / pixels.len() as f64
+    };
+    assert!(share(&|alpha| alpha == 255) > 0.05);
+    assert!(share(&|alpha| alpha == 0) > 0.2);
+    // In this theme all that has edges against the sky is light: an edge that was not divided by its
+    // alpha would be nearly black.
+    let edges = pixels.iter().filter(|pixel| (24..128).contains(&pixel[3]));
+    let (dark, n) = edges.fold((0, 0), |(dark, n), pixel| {
+        let is_dark = pixel[..3].iter().all(|byte| *byte < 60);
+        (dark + usize::from(is_dark), n + 1)
+    });
+    assert!(n > 50, "{n} edges");
+    assert!(10 * dark < n, "{dark} of {n} edges are dark");
+}
+
+#[test]
+fn a_picture_of_the_window_is_larger_where_asked_says_what_it_shows_and_leaves_the_window_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = window(folder.path(), "mp4");
+    window.settle();
+    let before = window.read_back().unwrap();
+    window.world().write_message(PictureWish {
+        size: PictureSize::Times(2),
+        is_transparent: false,
+        has_panels: false,
+    });
+
+    let file = path(folder.path(), "llmscope-001.png");
+    for _ in 0..200 {
+        window.draw();
+        if file.is_file() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    window.settle();
+    let after = window.read_back().unwrap();
+
+    let mut reader = png::Decoder::new(BufReader::new(File::open(&file).unwrap()))
+        .read_info()
+        .unwrap();
+    let info = reader.info();
+    assert_eq!((info.width, info.height), (2 * WIDTH, 2 * HEIGHT));
+    let keywords: Vec<&str> = info
+        .utf8_text
+        .iter()
+        .map(|text| text.keyword.as_str())
+        .collect();
+    for keyword in ["Software", "Model", "Seed", "Step", "Camera"] {
+        assert!(keywords.contains(&keyword), "{keyword} in {keywords:?}");
+    }
+    let mut rgba = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut rgba).unwrap();
+    // Halved, it is what the window shows, but for what is sharper.
+    let halved: Vec<u8> = (0..HEIGHT as usize)
+        .flat_map(|y| (0..WIDTH as usize).map(move |x| (x, y)))
+        .flat_map(|(x, y)| {
+            let width = 2 * WIDTH as usize;
+            let corner = 4 * (2 * y * width + 2 * x);
+            let at = [
+                corner,
+                corner + 4,
+                corner + 4 * width,
+                corner + 4 * width + 4,
+            ];
+            [0, 1, 2, 3]
+                .map(|c| (at.iter().map(|at| u32::from(rgba[at + c])).sum::<u32>() / 4) as u8)
+        })
+        .collect();
+    let halved = Picture {
+        rgba: halved,
+        ..before.clone()
+    };
+    let share = differing(&before, &halved, 40);
+    assert!(share < 0.1, "{share} of the pixels are others");
+    let share = differing(&before, &after, 3);
+    assert!(share < 2e-3, "{share} of the window's pixels have changed");
 }

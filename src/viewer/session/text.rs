@@ -269,8 +269,7 @@ impl SessionLog {
 fn check_times(times: impl Iterator<Item = f64>) -> Result<(), String> {
     let mut last_secs = 0.0;
     for at_secs in times {
-        // Written so that it holds of NaN, too.
-        if !(at_secs >= last_secs) {
+        if at_secs.is_nan() || at_secs < last_secs {
             return Err(format!("{at_secs} s is not after {last_secs} s"));
         }
         last_secs = at_secs;

@@ -82,12 +82,12 @@ mod tests {
 
     #[test]
     fn a_film_is_begun_paused_and_ended_by_buttons() {
-        let toggle = Intent::Film(FilmWish::Toggle);
+        let toggle = || Intent::Film(FilmWish::Toggle);
         let pause = Intent::Film(FilmWish::TogglePause);
 
-        assert_eq!(wishes(Filming(None), &["⏺"]), [toggle.clone()]);
+        assert_eq!(wishes(Filming(None), &["⏺"]), [toggle()]);
         let recording = filming(FilmPhase::Recording);
-        assert_eq!(wishes(recording, &["⏸", "⏹"]), [pause, toggle]);
+        assert_eq!(wishes(recording, &["⏸", "⏹"]), [pause, toggle()]);
         assert_eq!(
             wishes(filming(FilmPhase::Ending), &["⏹"]),
             [],
