@@ -390,7 +390,7 @@ fn a_picture_of_the_window_is_larger_where_asked_says_what_it_shows_and_leaves_t
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    window.settle();
+    draw(&mut window, 12, 30); // What is laid out for the window is there again.
     let after = window.read_back().unwrap();
 
     let mut reader = png::Decoder::new(BufReader::new(File::open(&file).unwrap()))

@@ -107,7 +107,7 @@ impl Span {
 
 /// What each of a frame's `n_frame` pixels along a side shows of a picture's `n`; none beside it.
 fn spans(n: usize, n_frame: usize, scale: f64) -> Vec<Option<Span>> {
-    let before = 0.5 * (n_frame as f64 - scale * n as f64);
+    let before = (0.5 * (n_frame as f64 - scale * n as f64)).floor();
     (0..n_frame)
         .map(|at| {
             let low = (at as f64 - before) / scale;

@@ -317,6 +317,8 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     app.insert_resource(SlotsFile(settings_file("viewpoints.json")));
     app.insert_resource(ArrangementFile(settings_file("panels.json")));
     let mut films = app.world_mut().resource_mut::<FilmSettings>();
+    // Told in full, so that everybody finds what was made.
+    films.folders = env::current_dir().into_iter().collect();
     films.folders.extend(settings_file("films"));
     let mut facts = app.world_mut().resource_mut::<SessionFacts>();
     facts.arguments.clone_from(&options.arguments);

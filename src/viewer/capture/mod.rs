@@ -124,16 +124,8 @@ impl Offscreen {
             ui_scale: (height as f32 / 720.0).clamp(0.5, 8.0),
             ..options.clone()
         };
-        let mut app = offscreen_app(subject, &options)?;
-        app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
-        app.world_mut().resource_mut::<CameraSettings>().is_animated = false;
+        let mut app = patient_app(subject, &options)?;
         app.insert_resource(Screen::whole(width as f32 / height as f32));
-        // A picture waits for everything that belongs in it.
-        app.world_mut().resource_mut::<WeightStore>().is_blocking = true;
-        app.world_mut()
-            .resource_mut::<SceneSettings>()
-            .upload_budget = usize::MAX;
-        app.world_mut().resource_mut::<Playback>().layers_per_sec = f32::INFINITY;
         app.finish();
         app.cleanup();
         let device = app.world().resource::<RenderDevice>();
@@ -465,6 +457,19 @@ impl Offscreen {
             self.draw();
         }
     }
+}
+
+/// The application as pictures need it: no time passes by itself, and each frame waits for everything
+/// that belongs in it.
+fn patient_app(subject: Subject, options: &ViewerOptions) -> Result<App, ViewerError> {
+    let mut app = offscreen_app(subject, options)?;
+    app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
+    let world = app.world_mut();
+    world.resource_mut::<CameraSettings>().is_animated = false;
+    world.resource_mut::<WeightStore>().is_blocking = true;
+    world.resource_mut::<SceneSettings>().upload_budget = usize::MAX;
+    world.resource_mut::<Playback>().layers_per_sec = f32::INFINITY;
+    Ok(app)
 }
 
 fn no_renderer() -> ViewerError {

@@ -35,7 +35,10 @@ pub(super) fn plugin(app: &mut App) {
             saved,
             outcomes,
         })
-        .add_systems(First, (open_shutter, take_tiles, tell_outcomes).chain());
+        .add_systems(
+            First,
+            (open_shutter, take_tiles, set_backdrop, tell_outcomes).chain(),
+        );
     let Some(render_app) = app.get_sub_app_mut(RenderApp) else {
         return;
     };
@@ -51,7 +54,16 @@ pub(super) fn plugin(app: &mut App) {
 
 /// The picture being taken.
 #[derive(Resource, Default)]
-struct Shutter(Option<Exposure>);
+enum Shutter {
+    /// None is.
+    #[default]
+    Closed,
+    /// The camera draws into an image.
+    Open(Box<Exposure>),
+    /// The camera has the window's size again, but what is laid out for it is not on show yet: so many
+    /// frames more.
+    Closing(usize),
+}
 
 /// A picture in the making.
 struct Exposure {
@@ -99,7 +111,6 @@ fn open_shutter(
     mut shutter: ResMut<Shutter>,
     mut tile: ResMut<Tile>,
     mut mode: ResMut<PictureMode>,
-    mut scene: ResMut<SceneSettings>,
     mut news: MessageWriter<FilmNews>,
 ) {
     let Some(wish) = wishes.read().last().copied() else {
@@ -109,7 +120,7 @@ fn open_shutter(
         return;
     };
     let window = camera.physical_target_size().unwrap_or_default();
-    if shutter.0.is_some() || tile.0.is_some() || window.min_element() == 0 {
+    if tile.0.is_some() || window.min_element() == 0 {
         let why = "No picture was taken: the window is not shown, or another is being taken";
         news.write(FilmNews::Note(why.to_owned()));
         return;
@@ -119,11 +130,11 @@ fn open_shutter(
     let size = tile::size_for(picture, max_side).unwrap_or(picture);
     let points = camera.logical_target_size().unwrap_or(Vec2::ONE);
     let scale = (picture.as_vec2() / points).min_element();
-    let has_panels = wish.has_panels;
-    mode.0 = Some(PictureLayout { scale, has_panels });
-    if wish.is_transparent {
-        scene.has_backdrop = false;
-    }
+    mode.0 = Some(PictureLayout {
+        scale,
+        has_panels: wish.has_panels,
+        has_backdrop: !wish.is_transparent,
+    });
     tile.0 = Some(Aim {
         target: images.add(target_image(size)),
         size,
@@ -135,7 +146,7 @@ fn open_shutter(
     let window = mem::replace(&mut *target, RenderTarget::None { size: picture });
     // Otherwise the new size is not noticed.
     projection.set_changed();
-    shutter.0 = Some(Exposure {
+    *shutter = Shutter::Open(Box::new(Exposure {
         wish,
         window,
         pixels: vec![0; 4 * picture.x as usize * picture.y as usize],
@@ -143,7 +154,7 @@ fn open_shutter(
         offsets,
         n_unsettled: N_UNSETTLED,
         is_awaited: false,
-    });
+    }));
 }
 
 /// Takes tile after tile, and gives the camera back to the window.
@@ -153,41 +164,60 @@ fn take_tiles(
     mut tile: ResMut<Tile>,
     mut wanted: ResMut<WantedTile>,
     mut mode: ResMut<PictureMode>,
-    mut scene: ResMut<SceneSettings>,
     settings: Res<FilmSettings>,
     developed: Res<Developed>,
     session: SessionView,
     mut news: MessageWriter<FilmNews>,
 ) {
     wanted.set_if_neq(WantedTile::default());
-    let (Some(exposure), Some(aim)) = (&mut shutter.0, &mut tile.0) else {
-        return;
-    };
-    match exposure.go_on(aim, &developed.tiles) {
-        Step::Wait => {}
-        Step::Take => wanted.0 = Some(aim.clone()),
-        Step::Done(result) => {
-            let Some(exposure) = shutter.0.take() else {
-                return;
-            };
+    let step = match (&mut *shutter, &mut tile.0) {
+        (Shutter::Closed, _) | (_, None) => return,
+        (Shutter::Open(exposure), Some(aim)) => exposure.go_on(aim, &developed.tiles),
+        (Shutter::Closing(0), Some(_)) => {
+            *shutter = Shutter::Closed;
             tile.0 = None;
             mode.0 = None;
-            if exposure.wish.is_transparent {
-                scene.has_backdrop = true;
-            }
-            for (mut target, mut projection) in &mut cameras {
-                target.clone_from(&exposure.window);
-                projection.set_changed();
-            }
-            let texts = session.picture_texts();
-            let told = match result {
-                Ok(()) => exposure.develop(texts, &settings.folders, developed.saved.clone()),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(error) = told {
-                news.write(FilmNews::Failed(format!("No picture was taken: {error}")));
-            }
+            return;
         }
+        (Shutter::Closing(n_unsettled), Some(_)) => {
+            *n_unsettled -= 1;
+            return;
+        }
+    };
+    let result = match step {
+        Step::Wait => return,
+        Step::Take => {
+            wanted.0.clone_from(&tile.0);
+            return;
+        }
+        Step::Done(result) => result,
+    };
+    let Shutter::Open(exposure) = mem::replace(&mut *shutter, Shutter::Closing(N_UNSETTLED)) else {
+        return;
+    };
+    mode.0 = Some(PictureLayout::WINDOW);
+    for (mut target, mut projection) in &mut cameras {
+        target.clone_from(&exposure.window);
+        projection.set_changed();
+    }
+    let told = match result {
+        Ok(()) => {
+            let (folders, saved) = (&settings.folders, developed.saved.clone());
+            exposure.develop(session.picture_texts(), folders, saved)
+        }
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(error) = told {
+        news.write(FilmNews::Failed(format!("No picture was taken: {error}")));
+    }
+}
+
+/// Takes ground and sky away for a picture, and gives them back.
+fn set_backdrop(mode: Res<PictureMode>, mut scene: ResMut<SceneSettings>) {
+    if let Some(layout) = mode.0
+        && scene.has_backdrop != layout.has_backdrop
+    {
+        scene.has_backdrop = layout.has_backdrop;
     }
 }
 

@@ -55,6 +55,17 @@ pub struct PictureLayout {
     pub scale: f32,
     /// Whether the panels are there.
     pub has_panels: bool,
+    /// Whether there are a ground and a sky.
+    pub has_backdrop: bool,
+}
+
+impl PictureLayout {
+    /// As the window has it.
+    pub const WINDOW: Self = Self {
+        scale: 1.0,
+        has_panels: true,
+        has_backdrop: true,
+    };
 }
 
 impl PictureMode {

@@ -1,10 +1,11 @@
 //! What a session was, so that the same can be shown again: which text, by which model, and what the
 //! window showed of it when.
 //!
-//! `log` is that as plain data, `text` keeps it as JSON beside a film, `writer` notes it while the film
-//! is made. This file knows what no other place keeps: how the text was begun.
+//! `log` is that as plain data, `text` and `look` keep it as JSON beside a film, `writer` notes it while
+//! the film is made. This file knows what no other place keeps: how the text was begun.
 
 mod log;
+mod look;
 mod text;
 mod writer;
 

@@ -401,7 +401,10 @@ fn draw_ui(
     if let Some(caption) = &camera_view.narration.caption {
         free.max.y -= CaptionCard(caption).show(&context, free, view.theme);
     }
-    screen.set_if_neq(free_screen(whole, free));
+    // A picture is taken from where the camera stands in the window.
+    if camera_view.picture.0.is_none() {
+        screen.set_if_neq(free_screen(whole, free));
+    }
     if ui_settings.has_labels
         && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
     {
