@@ -27,6 +27,8 @@ struct Varyings {
 const LEAST_RADIUS: f32 = 1.3;
 const GREATEST_RADIUS: f32 = 13.0;
 const NEAREST: f32 = 0.05;
+// How the projection scales heights: the cotangent of half the field of view, 22.5 degrees.
+const WHOLE_SCALE: f32 = 2.41421356;
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32, @builtin(instance_index) instance: u32) -> Varyings {
@@ -37,7 +39,9 @@ fn vertex(@builtin(vertex_index) index: u32, @builtin(instance_index) instance: 
     out.offset = corner;
     out.value = dot.value;
     out.rim = dot.rim;
-    let scale = max(view.viewport.w / 720.0, 1.0);
+    // The whole picture's height, even where a part of it is drawn: the angle it spans is always the same.
+    let height = view.viewport.w * view.clip_from_view[1][1] / WHOLE_SCALE;
+    let scale = max(height / 720.0, 1.0);
     let distance = max(length(dot.at - view.world_position), 0.1);
     let least = LEAST_RADIUS * scale * (1.0 + dot.rim);
     out.radius = clamp(world.pixels_per_unit * dot.size / distance, least, GREATEST_RADIUS * scale);

@@ -126,6 +126,8 @@ const VIEWER_SHARED: &[&str] = &[
     "camera_path",
     "film",
     "saving",
+    "filming",
+    "session",
     "settings_file",
     "slots",
     "tour",

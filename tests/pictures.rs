@@ -69,6 +69,25 @@ fn snapshot_writes_a_picture_of_the_size_asked_for_and_the_same_one_twice() {
 }
 
 #[test]
+fn a_transparent_snapshot_has_nothing_behind_the_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world.png");
+    let file = path.display().to_string();
+
+    llmscope(&["snapshot", "-o", &file, "--size", "330x200"])
+        .args(["--arch", "gpt2", "--transparent"])
+        .assert()
+        .success();
+
+    let reader = png::Decoder::new(BufReader::new(File::open(&path).unwrap()));
+    let mut reader = reader.read_info().unwrap();
+    let mut rgba = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut rgba).unwrap();
+    assert_eq!(rgba[..4], [0, 0, 0, 0]);
+    assert!(rgba.chunks_exact(4).any(|pixel| pixel[3] == 255));
+}
+
+#[test]
 fn every_view_of_a_shape_without_weights_can_be_drawn() {
     let folder = tempfile::tempdir().unwrap();
     for camera in [

@@ -59,6 +59,9 @@ pub struct SnapshotArgs {
     /// Views open beside the world, which brings the panels into the picture
     #[arg(long, value_name = "VIEW,...", value_delimiter = ',')]
     pub open: Vec<PlotArg>,
+    /// Leave out ground and sky: what is behind the world stays transparent
+    #[arg(long)]
+    pub transparent: bool,
     /// Replace an existing file
     #[arg(long)]
     pub force: bool,
@@ -180,6 +183,7 @@ pub fn run(args: &SnapshotArgs) -> Result<(), CliError> {
         has_panels: args.panels == Switch::On || !args.open.is_empty(),
         plots: args.open.iter().copied().map(Into::into).collect(),
         color_by: stage::color_by(args.color_by, &args.run)?,
+        has_backdrop: !args.transparent,
         ..stage::picture_options(&args.picture, &config)?
     };
     let (subject, updates) = if let Some(file) = saved {

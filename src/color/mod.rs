@@ -23,6 +23,9 @@ pub enum Theme {
 /// The colour of NaN and the infinities, in every map.
 pub const NOT_FINITE: Rgb = [255, 0, 200];
 
+/// The colour of a film that is being recorded.
+pub const RECORDING: Rgb = [229, 57, 53];
+
 /// What is not a value: ground, structure, and cells without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Neutrals {

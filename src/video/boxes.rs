@@ -228,10 +228,11 @@ fn meta(bytes: &mut Bytes, metadata: &[(String, String)]) {
     });
 }
 
-/// A frame of a fragment: its bytes, and what it depends on.
+/// A frame of a fragment: its bytes, what it depends on, and how long it is shown.
 pub(super) struct Sample {
     pub(super) n_bytes: u32,
     pub(super) flags: u32,
+    pub(super) n_ticks: u32,
 }
 
 /// A fragment: its own head, then `data`, the bytes of all its samples.
@@ -260,6 +261,10 @@ fn moof(
     const DEFAULT_DURATION: u32 = 0x8;
     const BASE_IS_MOOF: u32 = 0x2_0000;
     const OFFSET_SIZES_AND_FLAGS: u32 = 0x1 | 0x200 | 0x400;
+    const DURATIONS: u32 = 0x100;
+    // Said only where one is shown for longer than the others.
+    let has_durations = samples.iter().any(|sample| sample.n_ticks != frame_ticks);
+    let durations = if has_durations { DURATIONS } else { 0 };
     let mut bytes = Bytes::new();
     bytes.boxed(b"moof", |bytes| {
         bytes.full(b"mfhd", 0, 0, |bytes| bytes.u32(number));
@@ -269,10 +274,13 @@ fn moof(
                 bytes.u32(frame_ticks);
             });
             bytes.full(b"tfdt", 1, 0, |bytes| bytes.u64(first_ticks));
-            bytes.full(b"trun", 0, OFFSET_SIZES_AND_FLAGS, |bytes| {
+            bytes.full(b"trun", 0, OFFSET_SIZES_AND_FLAGS | durations, |bytes| {
                 bytes.u32(samples.len() as u32);
                 bytes.u32(data_offset);
                 for sample in samples {
+                    if has_durations {
+                        bytes.u32(sample.n_ticks);
+                    }
                     bytes.u32(sample.n_bytes);
                     bytes.u32(sample.flags);
                 }

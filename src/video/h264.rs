@@ -244,6 +244,12 @@ impl FilmWriter for H264Film {
         self.encode()
     }
 
+    fn hold(&mut self, _: &[u8], n_frames: u32) -> Result<(), FilmError> {
+        // Only a frame that begins a fragment ends the one before: the last is still there.
+        self.writer.hold(n_frames);
+        Ok(())
+    }
+
     fn n_bytes(&self) -> u64 {
         self.writer.n_bytes()
     }

@@ -15,6 +15,7 @@ mod h264;
 #[cfg(feature = "h264")]
 mod mp4;
 mod recorder;
+mod shot;
 #[cfg(feature = "h264")]
 mod yuv;
 
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 pub use error::FilmError;
 pub use ffmpeg::FfmpegSettings;
 pub use recorder::{Recorder, RecorderState};
+pub use shot::{ChannelOrder, Shot};
 #[cfg(feature = "h264")]
 pub use yuv::{Yuv420, rgb_of};
 
@@ -135,6 +137,18 @@ pub trait FilmWriter: Send {
     ///
     /// If it can't be encoded or written; what was written before stays whole.
     fn push(&mut self, rgba: &[u8]) -> Result<(), FilmError>;
+
+    /// Leaves the last frame, `rgba` again, on show for the time of `n_frames` more.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    fn hold(&mut self, rgba: &[u8], n_frames: u32) -> Result<(), FilmError> {
+        for _ in 0..n_frames {
+            self.push(rgba)?;
+        }
+        Ok(())
+    }
 
     /// How many bytes are on disk so far.
     fn n_bytes(&self) -> u64;

@@ -33,6 +33,8 @@ pub(super) struct FragmentWriter {
     /// Frames in whole fragments.
     n_frames: u64,
     n_fragments: u32,
+    /// How long the whole fragments take.
+    n_ticks: u64,
     pending: Vec<Sample>,
     /// The pending samples' bytes, one after the other.
     data: Vec<u8>,
@@ -46,6 +48,7 @@ impl FragmentWriter {
             n_bytes: 0,
             n_frames: 0,
             n_fragments: 0,
+            n_ticks: 0,
             pending: Vec::new(),
             data: Vec::new(),
         })
@@ -92,7 +95,16 @@ impl FragmentWriter {
         self.pending.push(Sample {
             n_bytes: (self.data.len() - before) as u32,
             flags: if is_key { KEY_FLAGS } else { DELTA_FLAGS },
+            n_ticks: FRAME_TICKS,
         });
+    }
+
+    /// Shows the last sample of the fragment in the making for `n_frames` frames longer.
+    pub(super) fn hold(&mut self, n_frames: u32) {
+        if let Some(last) = self.pending.last_mut() {
+            let more = n_frames.saturating_mul(FRAME_TICKS);
+            last.n_ticks = last.n_ticks.saturating_add(more);
+        }
     }
 
     /// Frames in the fragment in the making.
@@ -110,10 +122,9 @@ impl FragmentWriter {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let first_ticks = self.n_frames * u64::from(FRAME_TICKS);
         let bytes = fragment(
             self.n_fragments + 1,
-            first_ticks,
+            self.n_ticks,
             FRAME_TICKS,
             &self.pending,
             &self.data,
@@ -121,6 +132,8 @@ impl FragmentWriter {
         self.write_whole(&bytes)?;
         self.n_frames += self.pending.len() as u64;
         self.n_fragments += 1;
+        let ticks = self.pending.iter().map(|sample| u64::from(sample.n_ticks));
+        self.n_ticks += ticks.sum::<u64>();
         self.pending.clear();
         self.data.clear();
         Ok(())

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::{Film, FilmError, FilmSettings, FilmWriter, begin};
+use super::{Film, FilmError, FilmSettings, FilmWriter, Shot, begin};
 
 /// Frames that may wait to be encoded: what a film takes of memory does not grow with its length.
 const ROOM: usize = 4;
@@ -32,10 +32,35 @@ pub struct RecorderState {
 ///
 /// Dropping it ends the film, as [`finish`](Self::finish) does.
 pub struct Recorder {
-    frames: Option<Sender<Vec<u8>>>,
+    frames: Option<Sender<Message>>,
     used: Receiver<Vec<u8>>,
     state: Arc<Mutex<RecorderState>>,
     worker: Option<JoinHandle<Result<Film, FilmError>>>,
+    /// The time, in frames, of shots that there was no room for.
+    n_owed: u32,
+}
+
+/// What the film's thread is given.
+struct Message {
+    picture: Picture,
+    /// How much longer the picture before is shown, in frames.
+    n_owed: u32,
+}
+
+enum Picture {
+    /// A frame as the film has it.
+    Frame(Vec<u8>),
+    /// A picture that has yet to become one.
+    Shot(Shot),
+}
+
+impl Message {
+    fn frame(frame: Vec<u8>) -> Self {
+        Self {
+            picture: Picture::Frame(frame),
+            n_owed: 0,
+        }
+    }
 }
 
 impl Recorder {
@@ -67,6 +92,7 @@ impl Recorder {
             used,
             state,
             worker: Some(worker),
+            n_owed: 0,
         })
     }
 
@@ -83,7 +109,7 @@ impl Recorder {
         let Some(frames) = &self.frames else {
             return false;
         };
-        frames.send(frame).is_ok()
+        frames.send(Message::frame(frame)).is_ok()
     }
 
     /// Adds a frame if there is room for it; counts it as skipped where not.
@@ -91,7 +117,7 @@ impl Recorder {
         let Some(frames) = &self.frames else {
             return false;
         };
-        match frames.try_send(frame) {
+        match frames.try_send(Message::frame(frame)) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
                 lock(&self.state).n_skipped += 1;
@@ -99,6 +125,41 @@ impl Recorder {
             }
             Err(TrySendError::Disconnected(_)) => false,
         }
+    }
+
+    /// Shows a picture if there is room for it. Where not, its frames count as skipped, and the picture
+    /// before stays for as long, so that the film goes on in the time of what it shows.
+    pub fn show(&mut self, shot: Shot) -> bool {
+        let Some(frames) = &self.frames else {
+            return false;
+        };
+        let n_frames = shot.n_frames;
+        let message = Message {
+            picture: Picture::Shot(shot),
+            n_owed: self.n_owed,
+        };
+        match frames.try_send(message) {
+            Ok(()) => {
+                self.n_owed = 0;
+                true
+            }
+            Err(TrySendError::Full(_)) => {
+                self.n_owed = self.n_owed.saturating_add(n_frames);
+                lock(&self.state).n_skipped += u64::from(n_frames);
+                true
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// Takes no more frames: the film ends when those that wait are in it.
+    pub fn close(&mut self) {
+        self.frames = None;
+    }
+
+    /// Whether the film has ended, so that [`finish`](Self::finish) does not wait.
+    pub fn is_done(&self) -> bool {
+        self.worker.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// How far it has come.
@@ -138,40 +199,90 @@ fn lock(state: &Mutex<RecorderState>) -> std::sync::MutexGuard<'_, RecorderState
 
 fn run(
     film: Box<dyn FilmWriter>,
-    frames: &Receiver<Vec<u8>>,
+    messages: &Receiver<Message>,
     give_back: &Sender<Vec<u8>>,
     state: &Mutex<RecorderState>,
 ) -> Result<Film, FilmError> {
-    let result = catch_unwind(AssertUnwindSafe(|| write(film, frames, give_back, state)));
+    let result = catch_unwind(AssertUnwindSafe(|| write(film, messages, give_back, state)));
     let result = result.unwrap_or_else(|panic| Err(panicked(&*panic)));
     lock(state).has_failed = result.is_err();
     result
 }
 
 fn write(
-    mut film: Box<dyn FilmWriter>,
-    frames: &Receiver<Vec<u8>>,
+    film: Box<dyn FilmWriter>,
+    messages: &Receiver<Message>,
     give_back: &Sender<Vec<u8>>,
     state: &Mutex<RecorderState>,
 ) -> Result<Film, FilmError> {
-    let mut pixels = crc32fast::Hasher::new();
-    for frame in frames {
-        if let Err(error) = film.push(&frame) {
-            // What is whole stays so; ending tells nothing new.
-            drop(film.finish());
-            return Err(error);
-        }
-        pixels.update(&frame);
-        {
-            let mut state = lock(state);
-            state.n_frames += 1;
-            state.n_bytes = film.n_bytes();
-            state.crc32 = pixels.clone().finalize();
-        }
+    let mut worker = Worker {
+        film,
+        messages,
+        state,
+        newest: Vec::new(),
+        pixels: crc32fast::Hasher::new(),
+    };
+    for message in messages {
+        let used = match worker.take_in(message) {
+            Ok(used) => used,
+            Err(error) => {
+                // What is whole stays so; ending tells nothing new.
+                drop(worker.film.finish());
+                return Err(error);
+            }
+        };
         // Where there are buffers enough, this one goes.
-        drop(give_back.try_send(frame));
+        drop(give_back.try_send(used));
     }
-    film.finish()
+    worker.film.finish()
+}
+
+/// The film's thread.
+struct Worker<'a> {
+    film: Box<dyn FilmWriter>,
+    messages: &'a Receiver<Message>,
+    state: &'a Mutex<RecorderState>,
+    /// The frame on show; empty before the first.
+    newest: Vec<u8>,
+    /// The CRC of all frames so far.
+    pixels: crc32fast::Hasher,
+}
+
+impl Worker<'_> {
+    /// Adds what a message brings, and hands back a buffer that it needs no more.
+    fn take_in(&mut self, message: Message) -> Result<Vec<u8>, FilmError> {
+        if message.n_owed > 0 && !self.newest.is_empty() {
+            self.film.hold(&self.newest, message.n_owed)?;
+        }
+        let shot = match message.picture {
+            Picture::Frame(frame) => {
+                let used = std::mem::replace(&mut self.newest, frame);
+                self.push_newest()?;
+                return Ok(used);
+            }
+            Picture::Shot(shot) => shot,
+        };
+        shot.write_frame(&mut self.newest);
+        for n_shown in 0..shot.n_frames {
+            // Where others wait there is no time to encode what is seen already.
+            if n_shown > 0 && !self.messages.is_empty() {
+                self.film.hold(&self.newest, shot.n_frames - n_shown)?;
+                break;
+            }
+            self.push_newest()?;
+        }
+        Ok(shot.pixels)
+    }
+
+    fn push_newest(&mut self) -> Result<(), FilmError> {
+        self.film.push(&self.newest)?;
+        self.pixels.update(&self.newest);
+        let mut state = lock(self.state);
+        state.n_frames += 1;
+        state.n_bytes = self.film.n_bytes();
+        state.crc32 = self.pixels.clone().finalize();
+        Ok(())
+    }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> FilmError {

@@ -22,12 +22,14 @@ use thiserror::Error;
 
 use super::ViewerPlugin;
 use super::camera::CameraPlugin;
+use super::capture::CapturePlugin;
+use super::filming::FilmSettings;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
-use super::saving::Sampled;
 use super::scene::{ArcChoice, ColorBy, SceneSettings};
 use super::selection::SelectionPlugin;
+use super::session::SessionFacts;
 use super::slots::SlotsFile;
 use super::ui::panels::plots::Plot;
 use super::ui::{ArrangementFile, UiPlugin, UiSettings};
@@ -89,10 +91,12 @@ pub struct ViewerOptions {
     pub hidden: BTreeSet<Kind>,
     /// Which heads have arcs, and what an arc stands for.
     pub arc_choice: ArcChoice,
-    /// How the first tokens are chosen, for what a saved trace says of itself.
-    pub sampler: SamplerSettings,
     /// The command line's options: what else a film of this session needs to be made again.
     pub arguments: Vec<String>,
+    /// Whether there are a ground and a sky; without them a picture has nothing behind the world.
+    pub has_backdrop: bool,
+    /// How tokens are chosen to begin with.
+    pub sampler: SamplerSettings,
 }
 
 impl Default for ViewerOptions {
@@ -110,8 +114,9 @@ impl Default for ViewerOptions {
             color_by: ColorBy::default(),
             hidden: BTreeSet::new(),
             arc_choice: ArcChoice::default(),
-            sampler: SamplerSettings::default(),
             arguments: Vec::new(),
+            has_backdrop: true,
+            sampler: SamplerSettings::default(),
         }
     }
 }
@@ -294,6 +299,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         UiPlugin,
         SelectionPlugin,
         CameraPlugin,
+        CapturePlugin,
     ));
     run_in_turn(app);
     app.init_resource::<DrawFailure>()
@@ -303,6 +309,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     scene.color_by = options.color_by;
     scene.hidden.clone_from(&options.hidden);
     scene.arc_choice.clone_from(&options.arc_choice);
+    scene.has_backdrop = options.has_backdrop;
     app.insert_resource(CameraSettings {
         start: options.viewpoint,
         has_reduced_motion: options.has_reduced_motion,
@@ -312,9 +319,18 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
         let folder = options.settings_folder.as_ref();
         folder.map(|folder| folder.join(name))
     };
-    app.insert_resource(Sampled(options.sampler));
     app.insert_resource(SlotsFile(settings_file("viewpoints.json")));
     app.insert_resource(ArrangementFile(settings_file("panels.json")));
+    let mut films = app.world_mut().resource_mut::<FilmSettings>();
+    // Told in full, so that everybody finds what was made.
+    films.folders = env::current_dir().into_iter().collect();
+    films.folders.extend(settings_file("films"));
+    let mut facts = app.world_mut().resource_mut::<SessionFacts>();
+    facts.arguments.clone_from(&options.arguments);
+    facts.sampler = options.sampler;
+    if let Subject::Model { prompt, .. } = &subject {
+        facts.prompt.clone_from(prompt);
+    }
     let mut ui = app.world_mut().resource_mut::<UiSettings>();
     ui.has_panels = options.has_panels;
     ui.has_labels = options.has_labels;

@@ -320,7 +320,10 @@ fn keep_in_world(
 
 fn tint_sky(settings: Res<SceneSettings>, mut sky: ResMut<ClearColor>) {
     let [r, g, b] = settings.theme.neutrals().background;
-    let color = Color::srgb_u8(r, g, b);
+    let color = match settings.has_backdrop {
+        true => Color::srgb_u8(r, g, b),
+        false => Color::NONE,
+    };
     if sky.0 != color {
         sky.0 = color;
     }

@@ -3,14 +3,16 @@
 //! `inference -> playback -> scene -> material` is the stream. `camera`, `selection`, `ui` and
 //! `capture` stand beside its end: they read resources, write messages, and never name one another.
 //! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the camera's paths in
-//! `camera_path`, `saving` of what was computed, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
-//! `readout`.
+//! `camera_path`, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
+//! `readout`; `filming` is between those who ask for a film of the window and those who make it,
+//! `session` what such a film needs to be made again, and `saving` writes what was computed to a file.
 
 pub mod app;
 pub mod camera;
 pub mod camera_path;
 pub mod capture;
 pub mod film;
+pub mod filming;
 pub mod inference;
 pub mod material;
 pub mod pace;
@@ -20,6 +22,7 @@ pub mod readout;
 pub mod saving;
 pub mod scene;
 pub mod selection;
+pub mod session;
 pub mod settings_file;
 pub mod slots;
 pub mod tour;
@@ -61,6 +64,8 @@ impl Plugin for ViewerPlugin {
             playback::PlaybackPlugin,
             scene::ScenePlugin,
             saving::SavingPlugin,
+            filming::FilmingPlugin,
+            session::SessionPlugin,
             slots::SlotsPlugin,
             tour::TourPlugin,
             camera_path::CameraPathPlugin,

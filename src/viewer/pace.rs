@@ -8,6 +8,7 @@ use bevy::prelude::*;
 use bevy::winit::{UpdateMode, WinitSettings};
 
 use super::camera_path::PathDesk;
+use super::filming::Filming;
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::scene::{DrawList, SceneLayout, ValuePool, WeightStore};
@@ -57,6 +58,7 @@ fn set_pace(
     pool: Res<ValuePool>,
     weights: Res<WeightStore>,
     path: Res<PathDesk>,
+    filming: Res<Filming>,
     mut inputs: Inputs,
     cameras: Query<&GlobalTransform, With<Camera3d>>,
     mut last_camera: Local<GlobalTransform>,
@@ -74,6 +76,7 @@ fn set_pace(
         .map_or(0, |layout| layout.fields.len());
     let is_moving = is_waiting
         || path.is_active()
+        || filming.0.is_some()
         || pool.is_behind
         || weights.is_reading(n_fields)
         || n_inputs > 0

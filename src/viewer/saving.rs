@@ -7,7 +7,8 @@ use bevy::prelude::*;
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
 
 use super::ViewerSystems;
-use super::inference::{ActiveTrace, EngineWish};
+use super::inference::ActiveTrace;
+use super::session::SessionFacts;
 use crate::ablation::Ablation;
 use crate::hook::HookPoint;
 use crate::model::{ModelSource, SamplerSettings};
@@ -20,14 +21,14 @@ pub struct SavingPlugin;
 
 impl Plugin for SavingPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<Sampled>()
+        app.init_resource::<SessionFacts>()
             .init_resource::<SavingFolder>()
             .init_resource::<Saving>()
             .add_message::<SaveTrace>()
             .add_message::<SavingNews>()
             .add_systems(
                 Update,
-                (follow_sampling, begin_saving, hear_of_saving)
+                (begin_saving, hear_of_saving)
                     .chain()
                     .after(ViewerSystems::Receive),
             );
@@ -47,10 +48,6 @@ pub enum SavingNews {
     Failed(String),
 }
 
-/// How tokens are chosen now.
-#[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sampled(pub SamplerSettings);
-
 /// Where traces are saved: where the program was started, unless a test says otherwise.
 #[derive(Resource, Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavingFolder(pub PathBuf);
@@ -59,18 +56,10 @@ pub struct SavingFolder(pub PathBuf);
 #[derive(Resource, Default)]
 struct Saving(Option<Receiver<SavingNews>>);
 
-fn follow_sampling(mut wishes: MessageReader<EngineWish>, mut sampled: ResMut<Sampled>) {
-    for wish in wishes.read() {
-        if let EngineWish::Sample(settings) = wish {
-            sampled.0 = *settings;
-        }
-    }
-}
-
 fn begin_saving(
     mut wishes: MessageReader<SaveTrace>,
     trace: Res<ActiveTrace>,
-    sampled: Res<Sampled>,
+    facts: Res<SessionFacts>,
     folder: Res<SavingFolder>,
     mut saving: ResMut<Saving>,
     mut news: MessageWriter<SavingNews>,
@@ -84,7 +73,7 @@ fn begin_saving(
         ));
         return;
     }
-    let Some(session) = Session::of(&trace, sampled.0) else {
+    let Some(session) = Session::of(&trace, facts.sampler) else {
         news.write(SavingNews::Note("There is nothing to save yet".to_owned()));
         return;
     };
@@ -241,8 +230,7 @@ mod tests {
 
     fn app(folder: &Path, active: ActiveTrace) -> App {
         let mut app = App::new();
-        app.add_message::<EngineWish>()
-            .insert_resource(active)
+        app.insert_resource(active)
             .insert_resource(SavingFolder(folder.to_owned()))
             .add_plugins(SavingPlugin);
         app
@@ -274,7 +262,7 @@ mod tests {
             seed: 3,
             ..SamplerSettings::default()
         };
-        app.world_mut().write_message(EngineWish::Sample(sampler));
+        app.world_mut().resource_mut::<SessionFacts>().sampler = sampler;
 
         let told = save(&mut app);
 

@@ -1,6 +1,16 @@
-//! Pictures without a display: the same application, driven frame by frame into an image.
+//! Pictures without a display: the same application, driven frame by frame into an image. `live` makes
+//! films of a window as it is used, `shutter` takes pictures of it.
+//!
+//! What is too large to be drawn at once is drawn tile by tile (`tile`), what is over nothing has its
+//! colours divided by their alpha (`alpha`), and `read` brings either back.
 
+mod alpha;
+mod live;
 mod png_file;
+mod read;
+mod session;
+mod shutter;
+mod tile;
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +19,16 @@ use bevy::camera::RenderTarget;
 use bevy::prelude::*;
 use bevy::render::RenderApp;
 use bevy::render::render_asset::RenderAssets;
-use bevy::render::render_resource::{
-    Buffer, BufferDescriptor, BufferUsages, CommandEncoderDescriptor, Extent3d, MapMode, PollType,
-    TexelCopyBufferInfo, TexelCopyBufferLayout, TextureFormat, TextureUsages,
-};
+use bevy::render::render_resource::{PollType, TextureFormat, TextureUsages};
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
 use bevy::time::TimeUpdateStrategy;
 
 pub use png_file::{PngError, save_png};
+
+use live::LiveFilmPlugin;
+use read::Reading;
+use tile::{Aim, Tile};
 
 use super::app::{DrawFailure, Subject, ViewerError, ViewerOptions, offscreen_app};
 use super::film::{Captions, Narration, Story};
@@ -31,13 +42,24 @@ use crate::engine::EngineUpdate;
 use crate::hook::HookPoint;
 use crate::layout::ModelLayout;
 
+/// Makes films and pictures of a window.
+pub struct CapturePlugin;
+
+impl Plugin for CapturePlugin {
+    fn build(&self, app: &mut App) {
+        app.add_plugins((tile::plugin, shutter::plugin, LiveFilmPlugin));
+    }
+}
+
 /// An application that draws into an image.
 pub struct Offscreen {
     sub_apps: SubApps,
     target: Handle<Image>,
     size: UVec2,
-    /// What frames are copied into on their way back; none before the first.
-    reading: Option<Buffer>,
+    /// The size of the tiles that it is drawn in; none where all of it is drawn at once.
+    tile_size: Option<UVec2>,
+    is_transparent: bool,
+    reading: Reading,
 }
 
 /// What the parts of a frame took.
@@ -81,35 +103,55 @@ impl Offscreen {
         width: u32,
         height: u32,
     ) -> Result<Self, ViewerError> {
+        Self::in_tiles(subject, options, UVec2::new(width, height), None)
+    }
+
+    /// As [`new`](Self::new), drawn in tiles of `tile_side` pixels; without that, only where the device
+    /// can't draw the whole picture at once.
+    ///
+    /// # Errors
+    ///
+    /// If there is no graphics adapter.
+    pub fn in_tiles(
+        subject: Subject,
+        options: &ViewerOptions,
+        size: UVec2,
+        tile_side: Option<u32>,
+    ) -> Result<Self, ViewerError> {
+        let (width, height) = (size.x, size.y);
         // Panels and labels take the same share of every picture.
         let options = ViewerOptions {
             ui_scale: (height as f32 / 720.0).clamp(0.5, 8.0),
             ..options.clone()
         };
-        let mut app = offscreen_app(subject, &options)?;
-        app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
-        app.world_mut().resource_mut::<CameraSettings>().is_animated = false;
+        let mut app = patient_app(subject, &options)?;
         app.insert_resource(Screen::whole(width as f32 / height as f32));
-        // A picture waits for everything that belongs in it.
-        app.world_mut().resource_mut::<WeightStore>().is_blocking = true;
-        app.world_mut()
-            .resource_mut::<SceneSettings>()
-            .upload_budget = usize::MAX;
-        app.world_mut().resource_mut::<Playback>().layers_per_sec = f32::INFINITY;
-        let mut image =
-            Image::new_target_texture(width, height, TextureFormat::Rgba8UnormSrgb, None);
-        image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
-        let target = app.world_mut().resource_mut::<Assets<Image>>().add(image);
-        app.insert_resource(TargetImage(target.clone()));
-        app.add_systems(PostStartup, aim_at_target);
         app.finish();
         app.cleanup();
-        Ok(Self {
+        let device = app.world().resource::<RenderDevice>();
+        let tile_size = match tile_side {
+            Some(side) => Some(UVec2::splat(side)),
+            None => tile::size_for(size, device.limits().max_texture_dimension_2d),
+        };
+        let image = target_image(tile_size.unwrap_or(size));
+        let target = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+        app.insert_resource(CameraTarget(match tile_size {
+            Some(_) => RenderTarget::None { size },
+            None => RenderTarget::Image(target.clone().into()),
+        }));
+        app.add_systems(PostStartup, aim_at_target);
+        let mut offscreen = Self {
             sub_apps: std::mem::take(app.sub_apps_mut()),
             target,
-            size: UVec2::new(width, height),
-            reading: None,
-        })
+            size,
+            tile_size,
+            is_transparent: !options.has_backdrop,
+            reading: Reading::default(),
+        };
+        if tile_size.is_some() {
+            offscreen.aim(UVec2::ZERO);
+        }
+        Ok(offscreen)
     }
 
     /// The main world.
@@ -127,10 +169,7 @@ impl Offscreen {
     pub fn feed(&mut self, update: EngineUpdate) {
         self.tell(update);
         // One at a time: a text's layout must be there when its values come. No time passes.
-        let frame_time = std::mem::replace(
-            &mut *self.world().resource_mut::<TimeUpdateStrategy>(),
-            TimeUpdateStrategy::ManualDuration(Duration::ZERO),
-        );
+        let frame_time = self.stop_time();
         self.sub_apps.main.run_default_schedule();
         self.world().insert_resource(frame_time);
     }
@@ -311,6 +350,9 @@ impl Offscreen {
     /// If the device fails.
     pub fn read_into(&mut self, rgba: &mut Vec<u8>) -> Result<(), ViewerError> {
         let read = self.copy_back(rgba);
+        if self.is_transparent {
+            alpha::unpremultiply(rgba);
+        }
         if read.is_err() {
             self.draw(); // The renderer tells of its failures with the next frame.
         }
@@ -321,72 +363,62 @@ impl Offscreen {
     }
 
     fn copy_back(&mut self, rgba: &mut Vec<u8>) -> Result<(), ViewerError> {
+        rgba.clear();
+        let size = self.size;
+        let Some(tile_size) = self.tile_size else {
+            rgba.reserve(4 * size.x as usize * size.y as usize);
+            return self.read_target(size, |row| rgba.extend_from_slice(row));
+        };
+        rgba.resize(4 * size.x as usize * size.y as usize, 0);
+        // All tiles are of one moment.
+        let frame_time = self.stop_time();
+        for offset in tile::offsets(size, tile_size) {
+            let aim = self.aim(offset);
+            self.draw();
+            let mut rows = 0..;
+            self.read_target(aim.used(), |pixels| {
+                aim.place(rows.next().unwrap_or(0), pixels, rgba);
+            })?;
+        }
+        self.world().insert_resource(frame_time);
+        Ok(())
+    }
+
+    /// Has the tile at `offset` drawn from now on.
+    fn aim(&mut self, offset: UVec2) -> Aim {
+        let aim = Aim {
+            target: self.target.clone(),
+            size: self.tile_size.unwrap_or(self.size),
+            offset,
+            picture: self.size,
+        };
+        self.world().insert_resource(Tile(Some(aim.clone())));
+        aim
+    }
+
+    /// Lets no time pass from now on, and says how much did with each frame.
+    fn stop_time(&mut self) -> TimeUpdateStrategy {
+        std::mem::replace(
+            &mut *self.world().resource_mut::<TimeUpdateStrategy>(),
+            TimeUpdateStrategy::ManualDuration(Duration::ZERO),
+        )
+    }
+
+    /// Reads what was drawn last, row by row.
+    fn read_target(&mut self, size: UVec2, take: impl FnMut(&[u8])) -> Result<(), ViewerError> {
         let render_app = self
             .sub_apps
             .sub_apps
             .get(&RenderApp.intern())
             .ok_or_else(no_renderer)?;
         let render_world = render_app.world();
-        let device = render_world.resource::<RenderDevice>();
         let image = render_world
             .resource::<RenderAssets<GpuImage>>()
             .get(&self.target)
             .ok_or_else(|| ViewerError::Draw("no frame was drawn".to_owned()))?;
-        let row_bytes = 4 * self.size.x as usize;
-        let padded_row_bytes = RenderDevice::align_copy_bytes_per_row(row_bytes);
-        // One that was left mapped by a failure is of no more use.
-        let buffer = self.reading.take().unwrap_or_else(|| {
-            device.create_buffer(&BufferDescriptor {
-                label: Some("llmscope_picture"),
-                size: (padded_row_bytes * self.size.y as usize) as u64,
-                usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        });
-        let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());
-        encoder.copy_texture_to_buffer(
-            image.texture.as_image_copy(),
-            TexelCopyBufferInfo {
-                buffer: &buffer,
-                layout: TexelCopyBufferLayout {
-                    offset: 0,
-                    bytes_per_row: Some(padded_row_bytes as u32),
-                    rows_per_image: None,
-                },
-            },
-            Extent3d {
-                width: self.size.x,
-                height: self.size.y,
-                depth_or_array_layers: 1,
-            },
-        );
-        render_world
-            .resource::<RenderQueue>()
-            .submit([encoder.finish()]);
-        let slice = buffer.slice(..);
-        let (mapped, is_mapped) = crossbeam_channel::bounded(1);
-        slice.map_async(MapMode::Read, move |result| {
-            // The receiver waits below until this is called.
-            drop(mapped.send(result));
-        });
-        device
-            .poll(PollType::wait_indefinitely())
-            .map_err(|error| ViewerError::Draw(error.to_string()))?;
-        match is_mapped.recv() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(ViewerError::Draw(error.to_string())),
-            Err(error) => return Err(ViewerError::Draw(error.to_string())),
-        }
-        rgba.clear();
-        rgba.reserve(row_bytes * self.size.y as usize);
-        let bytes = slice.get_mapped_range();
-        for row in bytes.chunks_exact(padded_row_bytes) {
-            rgba.extend_from_slice(&row[..row_bytes]);
-        }
-        drop(bytes);
-        buffer.unmap();
-        self.reading = Some(buffer);
-        Ok(())
+        let device = render_world.resource::<RenderDevice>();
+        let queue = render_world.resource::<RenderQueue>();
+        self.reading.read(device, queue, &image.texture, size, take)
     }
 
     /// Lets frames pass until every study that was asked for is answered, and what colours and heights
@@ -427,22 +459,41 @@ impl Offscreen {
     }
 }
 
+/// The application as pictures need it: no time passes by itself, and each frame waits for everything
+/// that belongs in it.
+fn patient_app(subject: Subject, options: &ViewerOptions) -> Result<App, ViewerError> {
+    let mut app = offscreen_app(subject, options)?;
+    app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::ZERO));
+    let world = app.world_mut();
+    world.resource_mut::<CameraSettings>().is_animated = false;
+    world.resource_mut::<WeightStore>().is_blocking = true;
+    world.resource_mut::<SceneSettings>().upload_budget = usize::MAX;
+    world.resource_mut::<Playback>().layers_per_sec = f32::INFINITY;
+    Ok(app)
+}
+
 fn no_renderer() -> ViewerError {
     ViewerError::Draw("there is no renderer".to_owned())
 }
 
-/// The image that the camera draws into.
+/// An image of this size that a camera can draw into.
+fn target_image(size: UVec2) -> Image {
+    let mut image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
+    image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
+    image
+}
+
+/// What the camera draws into.
 #[derive(Resource)]
-struct TargetImage(Handle<Image>);
+struct CameraTarget(RenderTarget);
 
 fn aim_at_target(
-    mut commands: Commands,
-    target: Res<TargetImage>,
-    cameras: Query<Entity, With<Camera3d>>,
+    target: Res<CameraTarget>,
+    mut cameras: Query<(&mut RenderTarget, &mut Projection), With<Camera3d>>,
 ) {
-    for camera in &cameras {
-        commands
-            .entity(camera)
-            .insert(RenderTarget::Image(target.0.clone().into()));
+    for (mut aims, mut projection) in &mut cameras {
+        aims.clone_from(&target.0);
+        // Otherwise the new size is not noticed.
+        projection.set_changed();
     }
 }

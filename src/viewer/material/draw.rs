@@ -46,7 +46,8 @@ pub(super) fn draw_cells(
         };
         pass.set_render_pipeline(pipeline);
         match form {
-            Form::Ground => pass.draw(0..4, 0..counts.n_lanes + 1),
+            // The first is the plate under everything, the others are roads.
+            Form::Ground => pass.draw(0..4, u32::from(counts.is_groundless)..counts.n_lanes + 1),
             Form::Tiles => pass.draw(0..4, 0..counts.n_lanes * counts.n_blocks),
             Form::Fields => pass.draw(0..4, 0..counts.n_fields),
             Form::Boxes => {

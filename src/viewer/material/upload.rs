@@ -53,6 +53,8 @@ pub(super) struct CellBuffers {
 #[derive(Clone, Debug, Default)]
 pub(super) struct DrawCounts {
     pub(super) n_lanes: u32,
+    /// Whether the ground is left out.
+    pub(super) is_groundless: bool,
     pub(super) n_blocks: u32,
     pub(super) n_fields: u32,
     pub(super) n_bars: u32,
@@ -210,6 +212,7 @@ fn upload_lists(main_world: &World, buffers: &mut CellBuffers, gpu: Gpu<'_>) -> 
     n_bytes += buffers.lines.write(gpu, &list.lines);
     buffers.counts = DrawCounts {
         n_lanes: list.uniform.n_lanes,
+        is_groundless: list.is_groundless,
         n_blocks: list.uniform.n_blocks,
         n_fields: list.fields.len() as u32,
         n_bars: list.bars.len() as u32,

@@ -264,6 +264,7 @@ fn arrange_world(
 ) {
     let neutrals = settings.theme.neutrals();
     list.theme = settings.theme;
+    list.is_groundless = !settings.has_backdrop;
     let uniform = &mut list.uniform;
     uniform.background = linear(neutrals.background);
     uniform.ground = linear(neutrals.ground);

@@ -158,6 +158,8 @@ pub struct SceneSettings {
     pub reduction: Reduction,
     /// Whether what is pointed at is linked to what it is computed from.
     pub has_links: bool,
+    /// Whether there are a ground and a sky; without them there is nothing behind the world.
+    pub has_backdrop: bool,
     /// Cells that may be boxes at once.
     pub box_budget: usize,
     /// Numbers that may be brought to the GPU in one frame.
@@ -176,6 +178,7 @@ impl Default for SceneSettings {
             arc_choice: ArcChoice::default(),
             reduction: Reduction::default(),
             has_links: true,
+            has_backdrop: true,
             box_budget: 120_000,
             upload_budget: 6_000_000,
         }
@@ -187,6 +190,8 @@ impl Default for SceneSettings {
 pub struct DrawList {
     /// Which colour table.
     pub theme: Theme,
+    /// Whether the ground is left out.
+    pub is_groundless: bool,
     /// The world's numbers.
     pub uniform: WorldUniform,
     /// Vector tensors.

@@ -10,6 +10,7 @@ use super::{UiSettings, UiState};
 use crate::ablation::Ablation;
 use crate::color::Theme;
 use crate::layout::Cell;
+use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::{ActiveTrace, EngineWish};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::scene::{Highlight, SceneSettings};
@@ -58,6 +59,9 @@ fn key_code(name: &str) -> Option<KeyCode> {
         "F6" => KeyCode::F6,
         "F7" => KeyCode::F7,
         "F8" => KeyCode::F8,
+        "F9" => KeyCode::F9,
+        "F10" => KeyCode::F10,
+        "F12" => KeyCode::F12,
         "Esc" => KeyCode::Escape,
         "B" => KeyCode::KeyB,
         "C" => KeyCode::KeyC,
@@ -131,6 +135,8 @@ pub(super) fn obey_keys(
     mut camera: MessageWriter<CameraWish>,
     mut slots: MessageWriter<SlotWish>,
     mut tour: MessageWriter<TourWish>,
+    mut films: MessageWriter<FilmWish>,
+    mut pictures: MessageWriter<PictureWish>,
 ) {
     // Nothing to obey leaves every resource as unchanged as it is.
     let mut commands = commands(&keys);
@@ -220,6 +226,15 @@ pub(super) fn obey_keys(
                 }
                 Err(why) => state.failure = Some(why),
             },
+            Command::ToggleFilm => {
+                films.write(FilmWish::Toggle);
+            }
+            Command::PauseFilm => {
+                films.write(FilmWish::TogglePause);
+            }
+            Command::TakePicture => {
+                pictures.write(state.panels.transport.pictures.wish);
+            }
             Command::ToggleHelp => state.panels.help.is_open = !state.panels.help.is_open,
             Command::Close => state.panels.help.is_open = false,
             Command::Move | Command::Select => {}

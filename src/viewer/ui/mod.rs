@@ -31,6 +31,7 @@ use wishes::{Wishes, fulfil};
 
 use super::camera_path::PathDesk;
 use super::film::Narration;
+use super::filming::{Filming, PictureMode};
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
@@ -38,6 +39,7 @@ use super::readout::ReadOut;
 use super::scene::{
     ColorBy, DrawList, Overlay, Predictions, SceneLayout, SceneSettings, SceneSystems, ValueTable,
 };
+use super::session::SessionFacts;
 use super::slots::Slots;
 use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
@@ -66,7 +68,9 @@ impl Plugin for UiPlugin {
                     news::note_slots,
                     news::note_paths,
                     news::note_saving,
+                    news::note_films,
                     keys::obey_keys,
+                    tell_session.run_if(resource_changed::<UiSettings>),
                 ),
             )
             .configure_sets(
@@ -128,6 +132,8 @@ pub(super) struct UiState {
     failure: Option<String>,
     /// What is wrong with the file of viewpoints, until it is dismissed.
     slots_failure: Option<String>,
+    /// What became of a film or a picture, until it is dismissed.
+    film_failure: Option<String>,
     /// What happens, for the status line.
     status: String,
     /// How far loading has come, 0 to 1.
@@ -135,6 +141,8 @@ pub(super) struct UiState {
     /// What the colours mean.
     legend: Vec<view::LegendRow>,
     shown_theme: Option<crate::color::Theme>,
+    /// How much larger a picture is laid out than the window, as of the last frame.
+    picture_scale: Option<f32>,
     has_prompt: bool,
     fonts: Fonts,
     /// What is pointed at.
@@ -151,6 +159,11 @@ pub(super) struct UiState {
     ablations: Option<Vec<Ablation>>,
 }
 
+fn tell_session(settings: Res<UiSettings>, mut session: ResMut<SessionFacts>) {
+    session.has_panels = settings.has_panels;
+    session.has_labels = settings.has_labels;
+}
+
 /// What of the camera the panels show.
 #[derive(bevy::ecs::system::SystemParam)]
 struct CameraView<'w> {
@@ -159,6 +172,8 @@ struct CameraView<'w> {
     tour: Res<'w, ActiveTour>,
     narration: Res<'w, Narration>,
     path: Res<'w, PathDesk>,
+    filming: Res<'w, Filming>,
+    picture: Res<'w, PictureMode>,
 }
 
 fn draw_ui(
@@ -185,9 +200,17 @@ fn draw_ui(
         state.shown_theme = Some(scene_settings.theme);
         theme::apply(&context, scene_settings.theme);
         if ui_settings.scale != 1.0 {
-            context.set_zoom_factor(ui_settings.scale);
+            context.set_zoom_factor(ui_settings.scale * camera_view.picture.scale());
         }
     }
+    let (scale, last_scale) = (camera_view.picture.scale(), state.picture_scale);
+    if last_scale != Some(scale) {
+        // What the user has chosen stays within it.
+        let zoom = context.zoom_factor() * scale / last_scale.unwrap_or(1.0);
+        context.set_zoom_factor(zoom);
+        state.picture_scale = Some(scale);
+    }
+    let has_panels = ui_settings.has_panels && camera_view.picture.allows_panels();
     if !state.has_prompt && !ui_settings.prompt.is_empty() {
         state.has_prompt = true;
         state.panels.prompt.text.clone_from(&ui_settings.prompt);
@@ -250,7 +273,11 @@ fn draw_ui(
         is_computing: trace.is_computing(),
         can_run: ui_settings.can_run,
         status: &state.status,
-        failure: state.failure.as_deref().or(state.slots_failure.as_deref()),
+        failure: state
+            .failure
+            .as_deref()
+            .or(state.film_failure.as_deref())
+            .or(state.slots_failure.as_deref()),
         loading: state.loading,
         theme: scene_settings.theme,
         has_arcs: scene_settings.has_arcs,
@@ -267,6 +294,7 @@ fn draw_ui(
         ablations,
         color_by: scene_settings.color_by,
         tour: camera_view.tour.run(),
+        filming: &camera_view.filming,
     };
     let highlight = *pointed.highlight;
     for (cached, cell) in [
@@ -348,7 +376,7 @@ fn draw_ui(
     let mut intents = Vec::new();
     let whole = context.viewport_rect();
     let mut free = whole;
-    if ui_settings.has_panels {
+    if has_panels {
         free = state.panels.show(
             &context,
             &view,
@@ -369,12 +397,15 @@ fn draw_ui(
         free.max.x -= state.panels.show_legend_only(&context, &view);
     }
     let tour = &mut state.panels.tour;
-    let has_buttons = ui_settings.has_panels;
+    let has_buttons = has_panels;
     free.max.y -= tour.show(&context, &view, free, has_buttons, &mut intents);
     if let Some(caption) = &camera_view.narration.caption {
         free.max.y -= CaptionCard(caption).show(&context, free, view.theme);
     }
-    screen.set_if_neq(free_screen(whole, free));
+    // A picture is taken from where the camera stands in the window.
+    if camera_view.picture.0.is_none() {
+        screen.set_if_neq(free_screen(whole, free));
+    }
     if ui_settings.has_labels
         && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
     {
@@ -390,7 +421,7 @@ fn draw_ui(
             eye,
             room: Room {
                 // Beside a lone legend there is room.
-                free: if ui_settings.has_panels { free } else { whole },
+                free: if has_panels { free } else { whole },
                 taken: &taken,
             },
             tokens: view.tokens,

@@ -1,10 +1,11 @@
-//! What the engine and the slots have told, kept for the panels.
+//! What the engine, the slots and the film have told, kept for the panels.
 
 use bevy::prelude::*;
 
 use super::fonts::Fonts;
 use super::{UiState, view};
 use crate::viewer::camera_path::PathNews;
+use crate::viewer::filming::FilmNews;
 use crate::viewer::inference::{ActiveTrace, TraceEvent};
 use crate::viewer::saving::SavingNews;
 use crate::viewer::slots::SlotNews;
@@ -110,6 +111,15 @@ pub(super) fn note_paths(mut news: MessageReader<PathNews>, mut state: ResMut<Ui
         match news {
             PathNews::Note(text) => state.status.clone_from(text),
             PathNews::Failed(message) => state.failure = Some(message.clone()),
+        }
+    }
+}
+
+pub(super) fn note_films(mut news: MessageReader<FilmNews>, mut state: ResMut<UiState>) {
+    for news in news.read() {
+        match news {
+            FilmNews::Note(text) => state.status.clone_from(text),
+            FilmNews::Failed(message) => state.film_failure = Some(message.clone()),
         }
     }
 }

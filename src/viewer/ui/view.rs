@@ -9,6 +9,7 @@ use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, Kind, ModelLayout};
 use crate::trace::TokenTrace;
+use crate::viewer::filming::Filming;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
 use crate::viewer::scene::{
@@ -78,6 +79,8 @@ pub struct UiView<'a> {
     pub color_by: ColorBy,
     /// The guided tour, if one is under way.
     pub tour: Option<&'a Run>,
+    /// The film under way.
+    pub filming: &'a Filming,
 }
 
 /// One colour map in use.

@@ -6,6 +6,7 @@ use super::panels::Intent;
 use super::{UiSettings, UiState};
 use crate::model::SamplerSettings;
 use crate::viewer::camera_path::PathWish;
+use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::{EngineWish, Studies};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::pointing::SelectionWish;
@@ -24,6 +25,8 @@ pub(super) struct Wishes<'w> {
     saving: MessageWriter<'w, SaveTrace>,
     tour: MessageWriter<'w, TourWish>,
     path: MessageWriter<'w, PathWish>,
+    films: MessageWriter<'w, FilmWish>,
+    pictures: MessageWriter<'w, PictureWish>,
     selection: MessageWriter<'w, SelectionWish>,
     camera: MessageWriter<'w, CameraWish>,
     /// What was asked about predictions.
@@ -87,6 +90,12 @@ pub(super) fn fulfil(
             wishes.path.write(wish);
         }
         Intent::TogglePath => state.panels.path.is_open = !state.panels.path.is_open,
+        Intent::Film(wish) => {
+            wishes.films.write(wish);
+        }
+        Intent::Picture(wish) => {
+            wishes.pictures.write(wish);
+        }
         Intent::Theme(theme) => scene_settings.theme = theme,
         Intent::Arcs(has_arcs) => scene_settings.has_arcs = has_arcs,
         Intent::ArcThreshold(threshold) => scene_settings.arc_threshold = threshold,
@@ -133,7 +142,7 @@ pub(super) fn fulfil(
         Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
         Intent::DismissFailure => {
             // The one that was shown.
-            if state.failure.take().is_none() {
+            if state.failure.take().is_none() && state.film_failure.take().is_none() {
                 state.slots_failure = None;
             }
         }

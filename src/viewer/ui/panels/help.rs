@@ -44,6 +44,12 @@ pub enum Command {
     TearPlot(usize),
     /// Set the pinned number's head, neuron or dimension to zero, or restore it.
     Ablate,
+    /// Begin a film of the window, or end it.
+    ToggleFilm,
+    /// Pause the film, or go on with it.
+    PauseFilm,
+    /// Take a picture of the window.
+    TakePicture,
     /// Open or close this sheet.
     ToggleHelp,
     /// Close this sheet, or end the tour.
@@ -59,7 +65,12 @@ impl Command {
     pub fn is_of_function_key(self) -> bool {
         matches!(
             self,
-            Self::TogglePlot(_) | Self::TearPlot(_) | Self::ToggleHelp
+            Self::TogglePlot(_)
+                | Self::TearPlot(_)
+                | Self::ToggleFilm
+                | Self::PauseFilm
+                | Self::TakePicture
+                | Self::ToggleHelp
         )
     }
 
@@ -179,6 +190,9 @@ pub const SHORTCUTS: &[Shortcut] = &[
         "Tear it off, or dock it",
     ),
     row("Tab", &[], Command::Move, "From panel to panel"),
+    shortcut(&["F9"], Command::ToggleFilm, "Record a film, or end it"),
+    shortcut(&["F10"], Command::PauseFilm, "Pause the film, or go on"),
+    shortcut(&["F12"], Command::TakePicture, "Save a picture"),
     shortcut(&["F1"], Command::ToggleHelp, "This sheet"),
     shortcut(&["Esc"], Command::Close, "Close this sheet, end the tour"),
 ];

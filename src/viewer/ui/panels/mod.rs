@@ -5,8 +5,10 @@ pub mod help;
 pub mod inspector;
 mod legend;
 mod path;
+mod pictures;
 pub mod plots;
 mod prompt;
+mod recording;
 mod show;
 mod text;
 pub mod tooltip;
@@ -28,8 +30,10 @@ pub use help::HelpSheet;
 pub use inspector::{Inspection, InspectorPanel};
 pub use legend::LegendPanel;
 pub use path::{PathPanel, PathView};
+pub use pictures::PictureButton;
 pub use plots::{Plot, PlotView, Plots};
 pub use prompt::PromptPanel;
+pub use recording::RecordButtons;
 pub use show::ShowPanel;
 pub use text::TextPanel;
 pub use tooltip::Tooltip;
@@ -45,6 +49,7 @@ use crate::engine::Study;
 use crate::layout::{Cell, Kind};
 use crate::model::SamplerSettings;
 use crate::viewer::camera_path::PathWish;
+use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::Topic;
 use crate::viewer::scene::{ArcChoice, Cloud, ColorBy, Reduction};
 use crate::viewer::slots::SlotWish;
@@ -83,6 +88,10 @@ pub enum Intent {
     Path(PathWish),
     /// Open the timeline of the camera's path, or close it.
     TogglePath,
+    /// Something of a film of the window.
+    Film(FilmWish),
+    /// A picture of the window.
+    Picture(PictureWish),
     /// Dark or light.
     Theme(Theme),
     /// With arcs, or without.

@@ -3,7 +3,7 @@
 use egui::{Button, ProgressBar, RichText, Slider, Ui};
 
 use super::plots::ablation::counted;
-use super::{Intent, Plot};
+use super::{Intent, PictureButton, Plot, RecordButtons};
 use crate::ablation::Ablation;
 use crate::config::ModelConfig;
 use crate::viewer::ui::theme;
@@ -11,13 +11,20 @@ use crate::viewer::ui::view::UiView;
 
 /// The playhead: buttons, scrubbers, and what happens.
 #[derive(Default)]
-pub struct TransportPanel;
+pub struct TransportPanel {
+    record: RecordButtons,
+    /// Pictures of the window.
+    pub pictures: PictureButton,
+}
 
 impl TransportPanel {
     /// Draws the panel.
     pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
         ui.horizontal(|ui| {
             buttons(ui, view, intents);
+            ui.separator();
+            self.record.ui(ui, view.filming, intents);
+            self.pictures.ui(ui, intents);
             ui.separator();
             scrubbers(ui, view, intents);
         });
