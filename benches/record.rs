@@ -60,10 +60,12 @@ fn main() -> Result<()> {
         // Short runs of consecutive frames: an encoder lives on what two frames have in common.
         let run = f64::from(frame / FPS) / f64::from(N_FRAMES / FPS);
         let secs = run * story.secs() + f64::from(frame % FPS) / f64::from(FPS);
-        offscreen.show(story.at(secs).playhead);
+        let playhead = story.at(secs).playhead;
+        offscreen.show(playhead);
         offscreen.tell_story(Narration {
             caption: Some(captions.at(&story, secs)),
-            hides_future: true,
+            n_tokens: Some(playhead.lane + 1),
+            shows: None,
         });
         offscreen.look(flight.at(secs));
         times[0].push(offscreen.draw_timed()?.total());

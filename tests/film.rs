@@ -467,8 +467,8 @@ struct Slow {
 
 impl llmscope::video::FilmWriter for Slow {
     fn push(&mut self, _rgba: &[u8]) -> Result<(), FilmError> {
-        // Whoever says no more lets all of them pass.
-        drop(self.words.recv());
+        // One word, or the end of them, which lets all pass.
+        for () in self.words.iter().take(1) {}
         self.n_frames += 1;
         Ok(())
     }

@@ -11,6 +11,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use common::fixture;
+use llmscope::color::Theme;
+use llmscope::layout::ModelLayout;
+use llmscope::model::ModelSource;
+use llmscope::viewer::camera_path::{CameraPath, Ease, Keyframe};
+use llmscope::viewer::playback::Playhead;
+use llmscope::viewer::session::{SessionLog, SessionLook, Showing, log_path};
+use llmscope::viewer::slots::AnchoredPose;
+use llmscope::viewer::viewpoint::{Screen, Viewpoint};
 use serde_json::Value;
 
 /// A film of the tiny model, two seconds long.
@@ -213,6 +221,169 @@ fn a_film_is_made_again_from_what_stands_beside_it() {
     );
     assert!(kept.contains("a.mp4") && kept.contains("--force"), "{kept}");
     assert_eq!(in_place["frames_crc32"], made["frames_crc32"]);
+}
+
+#[test]
+fn a_saved_trace_is_filmed_without_its_model_and_looks_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = fixture("gpt2").display().to_string();
+    let traced = llmscope(
+        folder.path(),
+        &["trace", "-o", "t.safetensors", "--model", &model],
+    )
+    .args(["--tokens", "5,6,7", "--max-new-tokens", "2"])
+    .output()
+    .unwrap();
+    assert!(traced.status.success(), "{traced:?}");
+    let look = &[
+        "--size",
+        "160x96",
+        "--fps",
+        "5",
+        "--seconds",
+        "2",
+        "--hide",
+        "weights",
+    ];
+    let text = &["--tokens", "5,6,7", "--max-new-tokens", "2"];
+
+    let live = summary(&record(
+        folder.path(),
+        "a.mp4",
+        &[&look[..], &text[..]].concat(),
+    ));
+    let film = |film: &str, more: &[&str]| {
+        llmscope(
+            folder.path(),
+            &["record", "-o", film, "--json", "--trace", "t.safetensors"],
+        )
+        .args(look)
+        .args(more)
+        .output()
+        .unwrap()
+    };
+    let replayed = summary(&film("b.mp4", &[]));
+    let contradicts = refusal(&film("c.mp4", &["--prompt", "x"]), 2);
+    let missing = llmscope(folder.path(), &["record", "-o", "d.mp4", "--trace", "none"])
+        .output()
+        .unwrap();
+
+    assert_eq!(live["frames_crc32"], replayed["frames_crc32"]);
+    assert!(contradicts.contains("--trace"), "{contradicts}");
+    assert!(refusal(&missing, 4).contains("none"));
+}
+
+/// A session of the tiny model: a second of each token, seen by a camera that comes closer.
+fn session() -> SessionLog {
+    let config = ModelSource::Folder(fixture("gpt2"))
+        .read_config(true)
+        .unwrap();
+    let layout = ModelLayout::new(&config, 3);
+    let mut camera = CameraPath::default();
+    for (at_secs, viewpoint) in [(0.0, Viewpoint::Overview), (2.0, Viewpoint::Heads)] {
+        let pose = viewpoint.pose(&layout, &Screen::default());
+        camera.add(Keyframe {
+            at_secs,
+            pose: AnchoredPose::new(&pose, &layout),
+            ease: Ease::Through,
+            look_at: None,
+        });
+    }
+    let showing = |lane: usize| Showing {
+        playhead: Playhead {
+            lane,
+            first_lane: lane,
+            order: 30.0,
+        },
+        n_tokens: lane + 1,
+    };
+    let dark = SessionLook {
+        has_panels: false,
+        ..SessionLook::default()
+    };
+    let mut light = dark.clone();
+    light.scene.theme = Theme::Light;
+    SessionLog {
+        arguments: vec!["--model".to_owned(), fixture("gpt2").display().to_string()],
+        model: "gpt2".to_owned(),
+        tokens: vec![5, 6, 7],
+        n_prompt: 2,
+        width: 161,
+        height: 95,
+        fps: 5,
+        secs: 3.0,
+        looks: vec![(0.0, dark), (1.5, light)],
+        showings: vec![(0.0, showing(0)), (1.0, showing(1)), (2.0, showing(2))],
+        camera,
+        ..SessionLog::default()
+    }
+}
+
+#[test]
+fn a_session_of_the_window_is_filmed_again_at_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = folder.path().join("live.mp4");
+    session().save(&log_path(&live)).unwrap();
+    let from = |more: &[&str]| {
+        llmscope(
+            folder.path(),
+            &["record", "--json", "--from", "live.mp4.json"],
+        )
+        .args(more)
+        .output()
+        .unwrap()
+    };
+
+    let again = summary(&from(&[]));
+    let large = summary(&from(&[
+        "-o",
+        "large.mp4",
+        "--size",
+        "320x192",
+        "--fps",
+        "10",
+    ]));
+    let orbit = summary(&from(&["-o", "orbit.mp4", "--camera", "orbit"]));
+    let captions = refusal(&from(&["-o", "c.mp4", "--captions", "on"]), 2);
+    let third = llmscope(folder.path(), &["record", "--json", "-o", "third.mp4"])
+        .args(["--from", "live-again.mp4.json"])
+        .output()
+        .unwrap();
+
+    assert_eq!(again["film"], "live-again.mp4");
+    assert_eq!(
+        (&again["n_frames"], &again["width"]),
+        (&15.into(), &162.into())
+    );
+    assert_eq!(
+        (&large["n_frames"], &large["width"]),
+        (&30.into(), &320.into())
+    );
+    assert_ne!(orbit["frames_crc32"], again["frames_crc32"]);
+    assert!(captions.contains("session"), "{captions}");
+    assert_eq!(summary(&third)["frames_crc32"], again["frames_crc32"]);
+    // The theme changes in the middle: the upper left corner is dark, then light.
+    let frames = llmscope(
+        folder.path(),
+        &["record", "--from", "live.mp4.json", "-o", "frames"],
+    )
+    .output()
+    .unwrap();
+    assert!(frames.status.success(), "{frames:?}");
+    let brightness = |number: usize| {
+        let file = fs::File::open(folder.path().join(format!("frames/frame-{number:05}.png")));
+        let mut reader = png::Decoder::new(std::io::BufReader::new(file.unwrap()))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        pixels[..3]
+            .iter()
+            .map(|channel| u32::from(*channel))
+            .sum::<u32>()
+    };
+    assert!(brightness(6) < 150, "{}", brightness(6));
+    assert!(brightness(9) > 500, "{}", brightness(9));
 }
 
 #[test]

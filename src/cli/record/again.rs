@@ -9,32 +9,48 @@ use super::RecordArgs;
 use super::sidecar::Sidecar;
 use crate::cli::error::CliError;
 use crate::cli::{Cli, Command, refusal};
+use crate::viewer::session::SessionLog;
 
 /// A film to be made again.
 pub(super) struct Again {
     pub(super) args: RecordArgs,
     /// The options, as if they had been given.
     pub(super) given: Vec<String>,
-    pub(super) sidecar: Sidecar,
+    pub(super) made_of: MadeOf,
+}
+
+/// What a film was made of.
+pub(super) enum MadeOf {
+    /// Options.
+    Film(Sidecar),
+    /// What was done in a window.
+    Session(SessionLog),
 }
 
 impl Again {
     /// Reads `from`; of `given`, the options of this call, what is said twice is said last.
     pub(super) fn read(from: &Path, given: &[String]) -> Result<Self, CliError> {
-        let sidecar = Sidecar::load(from)?;
-        let mut options = sidecar.arguments.clone();
+        let made_of = MadeOf::load(from)?;
+        let (mut options, film, folder) = match &made_of {
+            MadeOf::Film(sidecar) => (
+                sidecar.arguments.clone(),
+                from.with_file_name(&sidecar.film),
+                sidecar.folder.clone(),
+            ),
+            MadeOf::Session(log) => (session_options(log), beside(from), PathBuf::new()),
+        };
         // What this call names lies where it was called, all else where the film was made.
         options.extend(with_absolute_paths(&without(given, &["--from"])));
         let mut line = vec!["llmscope".to_owned(), "record".to_owned()];
         line.extend(options.iter().cloned());
         if !names_output(&options) {
-            let film = from.with_file_name(&sidecar.film);
             line.extend(["-o".to_owned(), film.display().to_string()]);
         }
         let parsed = Cli::try_parse_from(&line)
             .map_err(|error| CliError::Usage(format!("{}: {}", from.display(), refusal(&error))))?;
         let Some(Command::Record(args)) = parsed.command else {
-            return Err(CliError::Usage(format!("{} names no film", from.display())));
+            let message = format!("{} names no film", from.display());
+            return Err(CliError::Usage(message));
         };
         if args.from.is_some() {
             return Err(CliError::Usage(format!(
@@ -42,20 +58,102 @@ impl Again {
                 from.display()
             )));
         }
-        if sidecar.folder.is_dir() {
-            env::set_current_dir(&sidecar.folder).map_err(|error| {
-                CliError::Usage(format!(
-                    "cannot enter {}: {error}",
-                    sidecar.folder.display()
-                ))
+        if folder.is_dir() {
+            env::set_current_dir(&folder).map_err(|error| {
+                CliError::Usage(format!("cannot enter {}: {error}", folder.display()))
             })?;
         }
         Ok(Self {
             args: *args,
             given: options,
-            sidecar,
+            made_of,
         })
     }
+}
+
+impl MadeOf {
+    fn load(from: &Path) -> Result<Self, CliError> {
+        if SessionLog::is_at(from) {
+            let log = SessionLog::load(from);
+            return log
+                .map(Self::Session)
+                .map_err(|error| CliError::Usage(error.to_string()));
+        }
+        Sidecar::load(from).map(Self::Film)
+    }
+
+    /// What was done in a window, if that is what is filmed.
+    pub(super) fn session(&self) -> Result<Option<SessionLog>, CliError> {
+        match self {
+            Self::Session(log) => Ok(Some(log.clone())),
+            Self::Film(sidecar) => {
+                let log = sidecar.session.as_ref();
+                let log = log.map(|log| SessionLog::parse(log.to_string().as_bytes()));
+                log.transpose()
+                    .map_err(|reason| CliError::Usage(format!("the session: {reason}")))
+            }
+        }
+    }
+
+    /// The text that it showed.
+    pub(super) fn tokens(&self) -> &[u32] {
+        match self {
+            Self::Film(sidecar) => &sidecar.tokens,
+            Self::Session(log) => &log.tokens,
+        }
+    }
+}
+
+/// Where a session's film goes: beside the one that was made in the window.
+fn beside(from: &Path) -> PathBuf {
+    let film = from.with_extension("");
+    let stem = film.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = film.extension().unwrap_or_default().to_string_lossy();
+    film.with_file_name(format!("{stem}-again.{ending}"))
+}
+
+/// The options that show what a session showed.
+fn session_options(log: &SessionLog) -> Vec<String> {
+    let options = lasting(&log.arguments);
+    let shown = [
+        "--prompt",
+        "--prompt-file",
+        "--tokens",
+        "--ablate",
+        "--theme",
+        "--color-by",
+    ];
+    let mut options = without(&options, &shown);
+    let is_replay = names(&options, "--trace");
+    let list = |parts: Vec<String>| parts.join(",");
+    let mut add = |name: &str, value: String| options.extend([name.to_owned(), value]);
+    if !is_replay {
+        add(
+            "--tokens",
+            list(log.tokens.iter().map(u32::to_string).collect()),
+        );
+        add("--max-new-tokens", "0".to_owned());
+        if !log.ablations.is_empty() {
+            let parts = log.ablations.iter().map(ToString::to_string);
+            add("--ablate", list(parts.collect()));
+        }
+    }
+    let even = |side: u32| side.next_multiple_of(2);
+    add(
+        "--size",
+        format!("{}x{}", even(log.width), even(log.height)),
+    );
+    add("--fps", log.fps.to_string());
+    add("--captions", "off".to_owned());
+    options
+}
+
+/// Whether an option is among them, by its long name.
+pub(super) fn names(options: &[String], name: &str) -> bool {
+    let with_value = format!("{name}=");
+    options
+        .iter()
+        .any(|option| option == name || option.starts_with(&with_value))
 }
 
 fn names_output(options: &[String]) -> bool {
@@ -70,7 +168,14 @@ fn is_short_output(option: &str) -> bool {
 }
 
 /// Options whose value may be a path.
-const PATHS: &[&str] = &["-o", "--output", "--model", "--prompt-file", "--camera"];
+const PATHS: &[&str] = &[
+    "-o",
+    "--output",
+    "--model",
+    "--prompt-file",
+    "--camera",
+    "--trace",
+];
 /// Those whose value is one even where nothing is there yet.
 const NEW_PATHS: &[&str] = &["-o", "--output"];
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::RecordArgs;
-use super::again::{folder, lasting, without};
+use super::again::{MadeOf, folder, lasting, without};
 use super::plan::{Plan, camera_name};
 use super::progress::Progress;
+use super::script::{Script, Way};
 use super::sidecar::Sidecar;
 use crate::cli::error::CliError;
 use crate::cli::interrupt::Interrupt;
@@ -20,22 +21,21 @@ use crate::model::ModelSource;
 use crate::video::{Film, FilmSettings, Recorder};
 use crate::viewer::app::Subject;
 use crate::viewer::capture::Offscreen;
-use crate::viewer::film::{Captions, Flight, Narration, Story};
-use crate::viewer::scene::ColorBy;
+use crate::viewer::film::{FilmCamera, Flight, Story};
 
 /// Renders the film and writes it. `given` are the options, `made_of` what a film that is made again
 /// was made of.
 pub(super) fn run(
     args: &RecordArgs,
     given: &[String],
-    made_of: Option<&Sidecar>,
+    made_of: Option<&MadeOf>,
 ) -> Result<(), CliError> {
     let started = Instant::now();
-    let plan = Plan::check(args, made_of)?;
+    let mut plan = Plan::check(args, given, made_of)?;
     let interrupt = Interrupt::watch()?;
     let asked = args.run.prompt.read()?;
-    let text = Text::compute(args, &plan, &asked, &interrupt)?;
-    if made_of.is_some_and(|made_of| made_of.tokens != text.tokens) {
+    let text = Text::compute(args, &mut plan, &asked, &interrupt)?;
+    if made_of.is_some_and(|made_of| made_of.tokens() != text.tokens) {
         say("note: the text is another than the film's that it is made from");
     }
     let mut sidecar = sidecar(args, &plan, &text, given, &asked);
@@ -65,21 +65,20 @@ struct Text {
 impl Text {
     fn compute(
         args: &RecordArgs,
-        plan: &Plan,
+        plan: &mut Plan,
         asked: &Prompt,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
-        if args.run.model.arch.is_some() {
-            return Ok(Self {
-                subject: stage::live_subject(&args.run)?,
-                updates: Vec::new(),
-                tokens: Vec::new(),
-                n_prompt: 0,
-            });
-        }
-        let (engine, prompt) =
-            stage::start_engine_with(&args.run, asked, &plan.sampler, &args.ablate)?;
-        let updates = stage::run_text(&engine, args.max_new_tokens, &|| interrupt.is_asked())?;
+        let (subject, updates) = if let Some(file) = plan.saved.take() {
+            stage::replayed(file)?
+        } else if args.run.model.arch.is_some() {
+            (stage::live_subject(&args.run)?, Vec::new())
+        } else {
+            let (engine, prompt) =
+                stage::start_engine_with(&args.run, asked, &plan.sampler, &args.ablate)?;
+            let updates = stage::run_text(&engine, args.max_new_tokens, &|| interrupt.is_asked())?;
+            (Subject::Model { engine, prompt }, updates)
+        };
         let mut tokens: Vec<u32> = Vec::new();
         let mut n_prompt = 0;
         for update in &updates {
@@ -91,7 +90,7 @@ impl Text {
             }
         }
         Ok(Self {
-            subject: Subject::Model { engine, prompt },
+            subject,
             updates,
             tokens,
             n_prompt,
@@ -113,24 +112,31 @@ fn shoot(
         offscreen.feed(update);
     }
     let n_orders = plan.config.hook_points().len();
-    let own_secs = args.seconds.or(Flight::own_secs(&plan.camera));
-    let story = Story::new(text.n_prompt, text.tokens.len(), n_orders, own_secs);
-    let captions = (args.captions == Switch::On).then(|| offscreen.captions(&story));
-    let narrate = |secs: f64| Narration {
-        caption: captions
-            .as_ref()
-            .map(|captions: &Captions| captions.at(&story, secs)),
-        hides_future: true,
+    let script = match &plan.session {
+        Some(log) => Script::session(log.clone(), args.seconds),
+        None => {
+            let secs = args
+                .seconds
+                .or(plan.camera.as_ref().and_then(Flight::own_secs));
+            let story = Story::new(text.n_prompt, text.tokens.len(), n_orders, secs);
+            Script::Story(story)
+        }
     };
-    offscreen.tell_story(narrate(0.0));
-    offscreen.show(story.at(0.0).playhead);
+    let captions = (args.captions == Switch::On).then(|| offscreen.captions(script.story()));
+    script.show(&mut offscreen, captions.as_ref(), 0.0);
     offscreen.settle();
     offscreen.set_frame_time(Duration::from_secs_f64(1.0 / f64::from(args.fps)));
     let (layout, screen) = offscreen
         .stage()
         .ok_or_else(|| CliError::Failed("there is no model to film".to_owned()))?;
-    let flight = Flight::new(&plan.camera, &story, &plan.config, &layout, &screen);
-    let n_frames = (story.secs() * f64::from(args.fps)).round().max(1.0) as u64;
+    let way = Way::find(
+        &script,
+        plan.camera.as_ref(),
+        &plan.config,
+        &layout,
+        &screen,
+    );
+    let n_frames = (script.secs() * f64::from(args.fps)).round().max(1.0) as u64;
     sidecar.n_frames = n_frames;
     let settings = FilmSettings {
         metadata: metadata(sidecar),
@@ -143,11 +149,9 @@ fn shoot(
             break;
         }
         let secs = frame as f64 / f64::from(args.fps);
-        offscreen.show(story.at(secs).playhead);
-        offscreen.tell_story(narrate(secs));
-        offscreen.look(flight.at(secs));
-        if plan.options.color_by != ColorBy::Value {
-            offscreen.wait_for_studies();
+        script.show(&mut offscreen, captions.as_ref(), secs);
+        if let Some(pose) = way.at(secs) {
+            offscreen.look(pose);
         }
         offscreen.draw();
         let mut buffer = recorder.buffer();
@@ -174,7 +178,7 @@ fn sidecar(
     let mut arguments = lasting(given);
     let prompt = match asked {
         Prompt::Text(text) => Some(text.clone()),
-        Prompt::Default if !text.tokens.is_empty() => {
+        Prompt::Default if !text.tokens.is_empty() && args.trace.is_none() => {
             Some(crate::cli::prompt::DEFAULT_TEXT.to_owned())
         }
         _ => None,
@@ -190,15 +194,20 @@ fn sidecar(
     }
     let name = plan.output.file_name().unwrap_or_default();
     let path = match &plan.camera {
-        crate::viewer::film::FilmCamera::Path(path) => serde_json::from_str(&path.text()).ok(),
+        Some(FilmCamera::Path(path)) => serde_json::from_str(&path.text()).ok(),
         _ => None,
+    };
+    let session = plan.session.as_ref();
+    let camera = match &plan.camera {
+        Some(_) => camera_name(&args.camera),
+        None => "session".to_owned(),
     };
     Sidecar {
         llmscope: env!("CARGO_PKG_VERSION").to_owned(),
         film: name.to_string_lossy().into_owned(),
         arguments,
         folder: folder(),
-        model: args.run.model.name(),
+        model: plan.name.clone(),
         prompt,
         tokens: text.tokens.clone(),
         n_prompt_tokens: text.n_prompt,
@@ -206,8 +215,9 @@ fn sidecar(
         temperature: plan.sampler.temperature,
         top_k: plan.sampler.top_k,
         top_p: plan.sampler.top_p,
-        camera: camera_name(&args.camera),
+        camera,
         camera_path: path,
+        session: session.and_then(|log| serde_json::from_str(&log.text()).ok()),
         width: plan.film.width,
         height: plan.film.height,
         fps: plan.film.fps,

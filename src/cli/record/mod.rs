@@ -9,6 +9,8 @@ mod plan;
 #[cfg(feature = "viewer")]
 mod progress;
 #[cfg(feature = "viewer")]
+mod script;
+#[cfg(feature = "viewer")]
 mod sidecar;
 
 use std::ffi::OsString;
@@ -36,6 +38,17 @@ pub struct RecordArgs {
     /// The model and what it reads.
     #[command(flatten)]
     pub run: RunArgs,
+    /// In place of a model, a file that `trace` or the window has saved: it is filmed with no weights and
+    /// nothing computed
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "model", "arch", "dtype", "offline", "prompt", "prompt_file", "tokens", "device", "seed",
+            "temperature", "top_k", "top_p", "max_new_tokens", "ablate", "color_by",
+        ]
+    )]
+    pub trace: Option<PathBuf>,
     /// How the picture looks.
     #[command(flatten)]
     pub picture: PictureArgs,
@@ -181,7 +194,7 @@ pub fn run(args: &RecordArgs, given: &[OsString]) -> Result<(), CliError> {
         None => film::run(args, &given, None),
         Some(from) => {
             let again = again::Again::read(from, &given)?;
-            film::run(&again.args, &again.given, Some(&again.sidecar))
+            film::run(&again.args, &again.given, Some(&again.made_of))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::again::{MadeOf, names};
 use super::sidecar::Sidecar;
 use super::{EncoderArg, RecordArgs, RecordCamera};
 use crate::cli::error::CliError;
@@ -10,10 +11,12 @@ use crate::cli::snapshot::{SnapshotCamera, Switch};
 use crate::cli::stage;
 use crate::config::ModelConfig;
 use crate::model::{Sampler, SamplerSettings};
+use crate::trace::TraceFile;
 use crate::video::{EncoderChoice, FilmError, FilmKind, FilmSettings, Quality};
 use crate::viewer::app::ViewerOptions;
 use crate::viewer::camera_path::CameraPath;
 use crate::viewer::film::FilmCamera;
+use crate::viewer::session::SessionLog;
 
 impl From<FilmError> for CliError {
     fn from(error: FilmError) -> Self {
@@ -29,9 +32,16 @@ impl From<FilmError> for CliError {
 
 /// A film that can be made, as far as is known before.
 pub(super) struct Plan {
+    /// The model, as it was asked for.
+    pub(super) name: String,
     pub(super) config: ModelConfig,
+    /// The trace that is shown in place of a model.
+    pub(super) saved: Option<TraceFile>,
     pub(super) output: PathBuf,
-    pub(super) camera: FilmCamera,
+    /// None where a session's own camera is followed.
+    pub(super) camera: Option<FilmCamera>,
+    /// What was done in a window, to be shown again.
+    pub(super) session: Option<SessionLog>,
     pub(super) sampler: SamplerSettings,
     pub(super) options: ViewerOptions,
     /// All but the metadata.
@@ -40,7 +50,11 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Refuses what can't be filmed.
-    pub(super) fn check(args: &RecordArgs, made_of: Option<&Sidecar>) -> Result<Self, CliError> {
+    pub(super) fn check(
+        args: &RecordArgs,
+        given: &[String],
+        made_of: Option<&MadeOf>,
+    ) -> Result<Self, CliError> {
         let output = args
             .output
             .clone()
@@ -67,8 +81,20 @@ impl Plan {
         };
         crate::video::check(&output, &film)?;
         require_free(&Sidecar::path_of(&output), args.force)?;
-        let camera = camera(&args.camera, made_of)?;
-        let config = args.run.model.config()?;
+        let session = made_of.map(MadeOf::session).transpose()?.flatten();
+        if session.is_some() && args.captions == Switch::On {
+            return Err(CliError::Usage(
+                "--captions tell a story, and a session of the window has none".to_owned(),
+            ));
+        }
+        let is_led = session.is_some() && !names(given, "--camera");
+        let camera = (!is_led).then(|| camera(&args.camera, made_of));
+        let camera = camera.transpose()?;
+        let saved = args.trace.as_deref().map(stage::open_trace).transpose()?;
+        let (config, name) = match &saved {
+            Some(file) => (file.about().config.clone(), file.about().model.clone()),
+            None => (args.run.model.config()?, args.run.model.name()),
+        };
         check_ablations(&args.ablate, &config)?;
         let has_panels = args.panels == Switch::On || !args.open.is_empty();
         Ok(Self {
@@ -78,9 +104,12 @@ impl Plan {
                 color_by: stage::color_by(args.color_by, &args.run)?,
                 ..stage::picture_options(&args.picture, &config)?
             },
+            name,
             config,
+            saved,
             output,
             camera,
+            session,
             sampler,
             film,
         })
@@ -99,15 +128,19 @@ fn require_free(path: &Path, force: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-fn camera(asked: &RecordCamera, made_of: Option<&Sidecar>) -> Result<FilmCamera, CliError> {
+fn camera(asked: &RecordCamera, made_of: Option<&MadeOf>) -> Result<FilmCamera, CliError> {
     Ok(match asked {
         RecordCamera::Tour | RecordCamera::Still(SnapshotCamera::Tour) => FilmCamera::Tour,
         RecordCamera::Orbit => FilmCamera::Orbit,
         RecordCamera::Still(viewpoint) => FilmCamera::Still((*viewpoint).into()),
         RecordCamera::Path(file) => {
             // The path that the film was made with, whatever became of its file.
-            let kept = made_of.filter(|made_of| made_of.camera == camera_name(asked));
-            let kept = kept.and_then(|made_of| made_of.camera_path.as_ref());
+            let kept = match made_of {
+                Some(MadeOf::Film(sidecar)) if sidecar.camera == camera_name(asked) => {
+                    sidecar.camera_path.as_ref()
+                }
+                _ => None,
+            };
             FilmCamera::Path(match kept {
                 Some(path) => CameraPath::parse(path.to_string().as_bytes())
                     .map_err(|reason| CliError::Usage(format!("the camera's path: {reason}")))?,

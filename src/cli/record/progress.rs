@@ -7,8 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::say;
 
-/// How often a line is printed where there is no bar.
+/// The least time between two lines where there is no bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// The most lines.
+const MAX_LINES: u64 = 40;
 
 /// How far a film has come.
 pub(super) struct Progress {
@@ -16,6 +18,7 @@ pub(super) struct Progress {
     n_done: u64,
     started: Instant,
     shown: Instant,
+    n_shown: u64,
     bar: Option<ProgressBar>,
 }
 
@@ -27,6 +30,7 @@ impl Progress {
             n_done: 0,
             started: now,
             shown: now,
+            n_shown: 0,
             bar: std::io::stderr().is_terminal().then(|| bar(n_frames)),
         }
     }
@@ -36,8 +40,12 @@ impl Progress {
         self.n_done += 1;
         if let Some(bar) = &self.bar {
             bar.set_position(self.n_done);
-        } else if self.shown.elapsed() >= LINE_EVERY && self.n_done < self.n_frames {
+            return;
+        }
+        let is_far = (self.n_done - self.n_shown) * MAX_LINES >= self.n_frames;
+        if is_far && self.shown.elapsed() >= LINE_EVERY && self.n_done < self.n_frames {
             self.shown = Instant::now();
+            self.n_shown = self.n_done;
             say(&line(self.n_done, self.n_frames, self.started.elapsed()));
         }
     }

@@ -37,6 +37,9 @@ pub(super) struct Sidecar {
     /// The camera's path, as it was saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) camera_path: Option<serde_json::Value>,
+    /// What was done in a window, where that is what it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<serde_json::Value>,
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) fps: u32,

@@ -35,7 +35,7 @@ use super::film::{Captions, Narration, Story};
 use super::inference::{ActiveTrace, Studies, TraceEvent};
 use super::material::UploadMeter;
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
-use super::scene::{Overlay, SceneLayout, SceneSettings, WeightStore};
+use super::scene::{ColorBy, Overlay, SceneLayout, SceneSettings, WeightStore};
 use super::tour::{ActiveTour, Run, TourWish};
 use super::viewpoint::{CameraSettings, CameraWish, Pose, Screen, Viewpoint};
 use crate::engine::EngineUpdate;
@@ -198,6 +198,21 @@ impl Offscreen {
         if *told != narration {
             *told = narration;
         }
+    }
+
+    /// Makes the scene look like this; says whether colours then hang on more than values, so that
+    /// [`wait_for_studies`](Self::wait_for_studies) has to come before a frame.
+    pub fn dress(&mut self, look: Option<&SceneSettings>) -> bool {
+        let mut settings = self.world().resource_mut::<SceneSettings>();
+        if let Some(look) = look {
+            let look = SceneSettings {
+                upload_budget: settings.upload_budget,
+                has_backdrop: settings.has_backdrop,
+                ..look.clone()
+            };
+            settings.set_if_neq(look);
+        }
+        settings.color_by != ColorBy::Value
     }
 
     /// What a film of what was fed says, told as `story`.

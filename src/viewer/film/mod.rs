@@ -18,8 +18,19 @@ pub use story::{Chapter, ChapterKind, Moment, Story};
 pub struct Narration {
     /// What is said of the moment; none where nobody tells a story.
     pub caption: Option<Caption>,
-    /// Whether tokens after the playhead are kept for later.
-    pub hides_future: bool,
+    /// How many tokens there are by now, of those that will be; all of them where nobody says.
+    pub n_tokens: Option<usize>,
+    /// Whether the panels and the names in the world are there, in place of what the settings say.
+    pub shows: Option<Shows>,
+}
+
+/// What is there beside the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shows {
+    /// Panels.
+    pub panels: bool,
+    /// Names in the world.
+    pub labels: bool,
 }
 
 /// What a film says of the moment.

@@ -114,6 +114,17 @@ impl SessionLog {
         Self::parse(&fs::read(path).map_err(failed)?).map_err(damaged)
     }
 
+    /// Whether a file says that it is a session.
+    pub fn is_at(path: &Path) -> bool {
+        #[derive(Deserialize)]
+        struct Head {
+            #[serde(rename = "llmscope_session")]
+            _version: serde::de::IgnoredAny,
+        }
+        let is_small = fs::metadata(path).is_ok_and(|file| file.len() <= MAX_BYTES);
+        is_small && fs::read(path).is_ok_and(|bytes| serde_json::from_slice::<Head>(&bytes).is_ok())
+    }
+
     /// Reads a session from JSON.
     ///
     /// # Errors

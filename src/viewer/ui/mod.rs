@@ -210,15 +210,20 @@ fn draw_ui(
         context.set_zoom_factor(zoom);
         state.picture_scale = Some(scale);
     }
-    let has_panels = ui_settings.has_panels && camera_view.picture.allows_panels();
     if !state.has_prompt && !ui_settings.prompt.is_empty() {
         state.has_prompt = true;
         state.panels.prompt.text.clone_from(&ui_settings.prompt);
     }
     let mut tokens = trace.tokens();
-    if camera_view.narration.hides_future {
-        tokens.truncate(playhead.lane + 1);
-    }
+    let narration = &camera_view.narration;
+    tokens.truncate(narration.n_tokens.unwrap_or(usize::MAX));
+    let has_panels = narration
+        .shows
+        .map_or(ui_settings.has_panels, |shows| shows.panels)
+        && camera_view.picture.allows_panels();
+    let has_labels = narration
+        .shows
+        .map_or(ui_settings.has_labels, |shows| shows.labels);
     let candidates = predictions.at(playhead.lane).unwrap_or_default();
     state.fonts.note(&state.panels.prompt.text);
     if let Some(model) = trace.model() {
@@ -399,14 +404,14 @@ fn draw_ui(
     let tour = &mut state.panels.tour;
     let has_buttons = has_panels;
     free.max.y -= tour.show(&context, &view, free, has_buttons, &mut intents);
-    if let Some(caption) = &camera_view.narration.caption {
+    if let Some(caption) = &narration.caption {
         free.max.y -= CaptionCard(caption).show(&context, free, view.theme);
     }
     // A picture is taken from where the camera stands in the window.
     if camera_view.picture.0.is_none() {
         screen.set_if_neq(free_screen(whole, free));
     }
-    if ui_settings.has_labels
+    if has_labels
         && let (Some(layout), Ok((camera, transform))) = (layout.as_ref().as_ref(), camera.single())
     {
         let eye = Eye::new(
