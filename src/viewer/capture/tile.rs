@@ -124,18 +124,44 @@ fn shift_panels(tile: Res<Tile>, mut contexts: Query<(&EguiOutput, &mut EguiRend
     for (output, mut render) in &mut contexts {
         let offset = aim.offset.as_vec2() / output.pixels_per_point;
         let offset = egui::vec2(offset.x, offset.y);
+        let is_in_tile = |job: &egui::ClippedPrimitive| {
+            is_seen(job.clip_rect, output.pixels_per_point, aim.size)
+        };
         for job in &mut render.paint_jobs {
             job.clip_rect = job.clip_rect.translate(-offset);
             if let egui::epaint::Primitive::Mesh(mesh) = &mut job.primitive {
                 mesh.translate(-offset);
             }
         }
+        // The pass that draws them loses count of their vertices where it leaves one out by itself.
+        render.paint_jobs.retain(is_in_tile);
     }
+}
+
+/// Whether a rectangle, in points, has a pixel of a picture of this size.
+fn is_seen(rect: egui::Rect, pixels_per_point: f32, size: UVec2) -> bool {
+    let pixel = |at: f32| (at * pixels_per_point).round().max(0.0) as u32;
+    let has_side = |low: f32, high: f32, side: u32| pixel(low) < pixel(high).min(side);
+    has_side(rect.min.x, rect.max.x, size.x) && has_side(rect.min.y, rect.max.y, size.y)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_pixel_in_a_tile_is_not_seen_there() {
+        let seen = |min: [f32; 2], max: [f32; 2]| {
+            let rect = egui::Rect::from_min_max(min.into(), max.into());
+            is_seen(rect, 2.0, UVec2::new(100, 60))
+        };
+
+        assert!(seen([-5.0, -5.0], [0.3, 0.3]));
+        assert!(seen([49.4, 29.4], [90.0, 90.0]));
+        assert!(!seen([-5.0, -5.0], [0.2, 30.0]));
+        assert!(!seen([0.0, 29.9], [50.0, 90.0]));
+        assert!(!seen([3.0, 3.0], [3.1, 9.0]));
+    }
 
     #[test]
     fn only_what_is_too_large_is_drawn_in_tiles() {
