@@ -126,7 +126,7 @@ pub(super) fn start_engine_with(
         source: args.model.model.clone(),
         settings: args.load_settings(),
     })?;
-    engine.request(EngineRequest::SetSampler(sampler.clone()))?;
+    engine.request(EngineRequest::SetSampler(*sampler))?;
     engine.request(EngineRequest::SetLens(true))?;
     if !ablate.is_empty() {
         engine.request(EngineRequest::SetAblations(ablate.to_vec()))?;

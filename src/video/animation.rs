@@ -132,7 +132,7 @@ impl FilmWriter for GifFilm {
         let file = self
             .encoder
             .into_inner()
-            .map_err(|error| gif_error(&path, n_frames, error.into()))?;
+            .map_err(|error| gif_error(&path, n_frames, error))?;
         file.sync_data().map_err(failed)?;
         let n_bytes = file.metadata().map_err(failed)?.len();
         Ok(Film {

@@ -192,7 +192,7 @@ fn obey_wishes(
             PathWish::Move { index, at_secs } => desk.path.move_to(*index, *at_secs),
             PathWish::Take(index) => desk.path.change(*index, |keyframe| keyframe.pose = here),
             PathWish::Ease(index, ease) => {
-                desk.path.change(*index, |keyframe| keyframe.ease = *ease)
+                desk.path.change(*index, |keyframe| keyframe.ease = *ease);
             }
             PathWish::LookAt(index, hook) => {
                 desk.path

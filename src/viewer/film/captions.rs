@@ -74,7 +74,7 @@ impl Captions {
     fn line(&self, chapter: &Chapter, moment: &Moment) -> String {
         let is_run = chapter.run_share(moment.secs) >= 1.0;
         match chapter.kind {
-            ChapterKind::Opening => self.about.clone(),
+            ChapterKind::Opening | ChapterKind::Ending => self.about.clone(),
             ChapterKind::Word => "The prompt is read, one token after the other".to_owned(),
             ChapterKind::Thought if !is_run => {
                 "The signal runs through the layers, to predict what comes next".to_owned()
@@ -83,7 +83,6 @@ impl Captions {
                 "The new token is read in turn, to predict the next".to_owned()
             }
             ChapterKind::Thought | ChapterKind::Token => self.choice(chapter.lane),
-            ChapterKind::Ending => self.about.clone(),
         }
     }
 
