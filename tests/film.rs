@@ -284,7 +284,7 @@ fn a_file_that_is_cut_anywhere_plays_up_to_its_last_whole_second() {
         let movie = read_movie(&bytes[..n_kept]);
         let n_frames = movie.samples.len();
         assert!(
-            n_frames % FPS as usize == 0,
+            n_frames.is_multiple_of(FPS as usize),
             "{n_frames} frames of {n_kept} bytes"
         );
         if n_frames > 0 {
