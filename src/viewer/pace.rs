@@ -8,7 +8,7 @@ use bevy::prelude::*;
 use bevy::winit::{UpdateMode, WinitSettings};
 
 use super::camera_path::PathDesk;
-use super::filming::Filming;
+use super::filming::{Filming, PictureMode};
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::scene::{DrawList, SceneLayout, ValuePool, WeightStore};
@@ -59,6 +59,7 @@ fn set_pace(
     weights: Res<WeightStore>,
     path: Res<PathDesk>,
     filming: Res<Filming>,
+    picture: Res<PictureMode>,
     mut inputs: Inputs,
     cameras: Query<&GlobalTransform, With<Camera3d>>,
     mut last_camera: Local<GlobalTransform>,
@@ -77,6 +78,7 @@ fn set_pace(
     let is_moving = is_waiting
         || path.is_active()
         || filming.0.is_some()
+        || picture.is_busy()
         || pool.is_behind
         || weights.is_reading(n_fields)
         || n_inputs > 0

@@ -130,7 +130,8 @@ fn open_shutter(
     let size = tile::size_for(picture, max_side).unwrap_or(picture);
     let points = camera.logical_target_size().unwrap_or(Vec2::ONE);
     let scale = (picture.as_vec2() / points).min_element();
-    mode.0 = Some(PictureLayout {
+    mode.n_unsaved += 1;
+    mode.layout = Some(PictureLayout {
         scale,
         has_panels: wish.has_panels,
         has_backdrop: !wish.is_transparent,
@@ -176,7 +177,7 @@ fn take_tiles(
         (Shutter::Closing(0), Some(_)) => {
             *shutter = Shutter::Closed;
             tile.0 = None;
-            mode.0 = None;
+            mode.layout = None;
             return;
         }
         (Shutter::Closing(n_unsettled), Some(_)) => {
@@ -195,7 +196,7 @@ fn take_tiles(
     let Shutter::Open(exposure) = mem::replace(&mut *shutter, Shutter::Closing(N_UNSETTLED)) else {
         return;
     };
-    mode.0 = Some(PictureLayout::WINDOW);
+    mode.layout = Some(PictureLayout::WINDOW);
     for (mut target, mut projection) in &mut cameras {
         target.clone_from(&exposure.window);
         projection.set_changed();
@@ -208,13 +209,14 @@ fn take_tiles(
         Err(error) => Some(error.to_string()),
     };
     if let Some(error) = told {
+        mode.n_unsaved = mode.n_unsaved.saturating_sub(1);
         news.write(FilmNews::Failed(format!("No picture was taken: {error}")));
     }
 }
 
 /// Takes ground and sky away for a picture, and gives them back.
 fn set_backdrop(mode: Res<PictureMode>, mut scene: ResMut<SceneSettings>) {
-    if let Some(layout) = mode.0
+    if let Some(layout) = mode.layout
         && scene.has_backdrop != layout.has_backdrop
     {
         scene.has_backdrop = layout.has_backdrop;
@@ -311,8 +313,13 @@ fn save_in(
     Ok(path)
 }
 
-fn tell_outcomes(developed: Res<Developed>, mut news: MessageWriter<FilmNews>) {
+fn tell_outcomes(
+    developed: Res<Developed>,
+    mut mode: ResMut<PictureMode>,
+    mut news: MessageWriter<FilmNews>,
+) {
     while let Ok(outcome) = developed.outcomes.try_recv() {
+        mode.n_unsaved = mode.n_unsaved.saturating_sub(1);
         news.write(outcome);
     }
 }

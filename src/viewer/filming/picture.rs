@@ -44,9 +44,14 @@ impl PictureSize {
     }
 }
 
-/// How the interface is laid out while a picture is taken; none while the window is on show.
+/// What is done for pictures.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
-pub struct PictureMode(pub Option<PictureLayout>);
+pub struct PictureMode {
+    /// How the interface is laid out while a picture is taken; none while the window is on show.
+    pub layout: Option<PictureLayout>,
+    /// Pictures that are being taken or written.
+    pub n_unsaved: usize,
+}
 
 /// How the interface is laid out for a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,18 +76,38 @@ impl PictureLayout {
 impl PictureMode {
     /// How much larger panels and names are than in the window.
     pub fn scale(&self) -> f32 {
-        self.0.map_or(1.0, |layout| layout.scale)
+        self.layout.map_or(1.0, |layout| layout.scale)
+    }
+
+    /// Whether frames are needed, so that it goes on.
+    pub fn is_busy(&self) -> bool {
+        self.layout.is_some() || self.n_unsaved > 0
     }
 
     /// Whether the panels may be there.
     pub fn allows_panels(&self) -> bool {
-        self.0.is_none_or(|layout| layout.has_panels)
+        self.layout.is_none_or(|layout| layout.has_panels)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_are_needed_until_a_picture_is_written() {
+        let taking = PictureMode {
+            layout: Some(PictureLayout::WINDOW),
+            n_unsaved: 1,
+        };
+        let writing = PictureMode {
+            layout: None,
+            ..taking
+        };
+
+        assert!(taking.is_busy() && writing.is_busy());
+        assert!(!PictureMode::default().is_busy());
+    }
 
     #[test]
     fn a_picture_is_so_many_times_the_window_or_as_large_as_asked_within_bounds() {

@@ -408,7 +408,7 @@ fn draw_ui(
         free.max.y -= CaptionCard(caption).show(&context, free, view.theme);
     }
     // A picture is taken from where the camera stands in the window.
-    if camera_view.picture.0.is_none() {
+    if camera_view.picture.layout.is_none() {
         screen.set_if_neq(free_screen(whole, free));
     }
     if has_labels
