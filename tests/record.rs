@@ -464,7 +464,7 @@ fn what_was_filmed_before_the_program_was_killed_plays() {
 
     let n_frames = n_frames(&film);
     assert!(
-        n_frames >= 10 && n_frames % 10 == 0,
+        n_frames >= 10 && n_frames.is_multiple_of(10),
         "whole seconds: {n_frames}"
     );
 }
