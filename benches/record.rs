@@ -70,7 +70,10 @@ fn main() -> Result<()> {
         offscreen.look(flight.at(secs));
         times[0].push(offscreen.draw_timed()?.total());
         times[1].push(timed(|| offscreen.read_into(&mut rgba))?);
-        times[2].push(timed(|| Ok::<_, io::Error>(yuv.read_rgba(&rgba)))?);
+        times[2].push(timed(|| {
+            yuv.read_rgba(&rgba);
+            Ok::<_, io::Error>(())
+        })?);
         times[3].push(timed(|| {
             copied.copy_from_slice(&rgba);
             Ok::<_, io::Error>(())
