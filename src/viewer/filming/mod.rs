@@ -1,6 +1,7 @@
 //! What is asked of films and pictures of the window, and how far they have come: between those who
 //! ask, those who show it, and those who make them.
 
+mod again;
 mod names;
 mod picture;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use bevy::prelude::*;
 
+pub use again::FilmAgain;
 pub use names::free_name;
 pub use picture::{MAX_SIDE, MIN_SIDE, PictureLayout, PictureMode, PictureSize, PictureWish};
 
@@ -21,7 +23,9 @@ impl Plugin for FilmingPlugin {
             .init_resource::<PictureMode>()
             .add_message::<PictureWish>()
             .add_message::<FilmWish>()
-            .add_message::<FilmNews>();
+            .add_message::<FilmNews>()
+            .init_resource::<FilmAgain>()
+            .add_systems(Update, (again::begin_again, again::hear_of_it).chain());
     }
 }
 
@@ -32,6 +36,8 @@ pub enum FilmWish {
     Toggle,
     /// Leave out what comes, or go on.
     TogglePause,
+    /// Make the last film again offline, every frame of it and as good as it gets.
+    MakeAgain,
 }
 
 /// What there is to tell of films and pictures.

@@ -31,7 +31,7 @@ use wishes::{Wishes, fulfil};
 
 use super::camera_path::PathDesk;
 use super::film::Narration;
-use super::filming::{Filming, PictureMode};
+use super::filming::{FilmAgain, Filming, PictureMode};
 use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
@@ -173,6 +173,7 @@ struct CameraView<'w> {
     narration: Res<'w, Narration>,
     path: Res<'w, PathDesk>,
     filming: Res<'w, Filming>,
+    again: Res<'w, FilmAgain>,
     picture: Res<'w, PictureMode>,
 }
 
@@ -300,6 +301,7 @@ fn draw_ui(
         color_by: scene_settings.color_by,
         tour: camera_view.tour.run(),
         filming: &camera_view.filming,
+        can_film_again: camera_view.again.is_ready(),
     };
     let highlight = *pointed.highlight;
     for (cached, cell) in [

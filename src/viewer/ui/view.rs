@@ -81,6 +81,8 @@ pub struct UiView<'a> {
     pub tour: Option<&'a Run>,
     /// The film under way.
     pub filming: &'a Filming,
+    /// Whether the last film of the window can be made again.
+    pub can_film_again: bool,
 }
 
 /// One colour map in use.

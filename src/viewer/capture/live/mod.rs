@@ -17,7 +17,7 @@ use reel::Reel;
 
 use crate::viewer::capture::session::SessionView;
 use crate::viewer::capture::tile::Tile;
-use crate::viewer::filming::{FilmNews, FilmPhase, FilmSettings, FilmWish, Filming};
+use crate::viewer::filming::{FilmAgain, FilmNews, FilmPhase, FilmSettings, FilmWish, Filming};
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::session::log_path;
 
@@ -93,6 +93,7 @@ fn obey_wishes(
                 let why = "Nothing is being recorded; F9 begins a film";
                 news.write(FilmNews::Note(why.to_owned()));
             }
+            (FilmWish::MakeAgain, _) => {}
         }
     }
 }
@@ -121,6 +122,7 @@ fn take_in_copies(
     mut in_hand: ResMut<FilmInHand>,
     mut copies: ResMut<Copies>,
     session: SessionView,
+    mut again: ResMut<FilmAgain>,
     mut news: MessageWriter<FilmNews>,
 ) {
     let Some(reel) = &mut in_hand.0 else {
@@ -133,6 +135,7 @@ fn take_in_copies(
     let is_over = reel.has_failed()
         || (reel.phase == FilmPhase::Ending && reel.go_on_ending(copies.is_awaiting()));
     if is_over && let Some(reel) = in_hand.0.take() {
+        again.last = Some(reel.path().to_owned());
         news.write_batch(end(reel, &session));
     }
 }
@@ -278,6 +281,7 @@ mod tests {
         world.insert_resource(FilmInHand(Some(reel)));
         world.insert_resource(Copies::unconnected());
         world.init_resource::<SessionFacts>();
+        world.init_resource::<FilmAgain>();
         world.init_resource::<ActiveTrace>();
         world.init_resource::<SceneSettings>();
         world.init_resource::<SceneLayout>();

@@ -13,7 +13,13 @@ pub struct RecordButtons;
 
 impl RecordButtons {
     /// Draws the buttons.
-    pub fn ui(&mut self, ui: &mut Ui, filming: &Filming, intents: &mut Vec<Intent>) {
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        filming: &Filming,
+        can_make_again: bool,
+        intents: &mut Vec<Intent>,
+    ) {
         let phase = filming.phase();
         let (symbol, hint) = match phase {
             None => ("⏺", "Record a film of this window (F9)"),
@@ -39,6 +45,11 @@ impl RecordButtons {
         let can_pause = phase.is_some() && can_press;
         if can_pause && ui.add(pause).on_hover_text(hint).clicked() {
             intents.push(Intent::Film(FilmWish::TogglePause));
+        }
+        let again = sized(RichText::new("Again").size(13.0));
+        let hint = "Make the last film again offline: every frame, in the best quality";
+        if can_make_again && phase.is_none() && ui.add(again).on_hover_text(hint).clicked() {
+            intents.push(Intent::Film(FilmWish::MakeAgain));
         }
     }
 }
@@ -70,7 +81,7 @@ mod tests {
     /// What is wished for when these buttons are pressed one after the other.
     fn wishes(filming: Filming, buttons: &[&str]) -> Vec<Intent> {
         let mut harness = Harness::builder().build_ui_state(
-            move |ui, intents: &mut Vec<Intent>| RecordButtons.ui(ui, &filming, intents),
+            move |ui, intents: &mut Vec<Intent>| RecordButtons.ui(ui, &filming, true, intents),
             Vec::new(),
         );
         for button in buttons {
@@ -86,6 +97,8 @@ mod tests {
         let pause = Intent::Film(FilmWish::TogglePause);
 
         assert_eq!(wishes(Filming(None), &["⏺"]), [toggle()]);
+        let again = Intent::Film(FilmWish::MakeAgain);
+        assert_eq!(wishes(Filming(None), &["Again"]), [again]);
         let recording = filming(FilmPhase::Recording);
         assert_eq!(wishes(recording, &["⏸", "⏹"]), [pause, toggle()]);
         assert_eq!(

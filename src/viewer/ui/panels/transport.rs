@@ -23,7 +23,8 @@ impl TransportPanel {
         ui.horizontal(|ui| {
             buttons(ui, view, intents);
             ui.separator();
-            self.record.ui(ui, view.filming, intents);
+            self.record
+                .ui(ui, view.filming, view.can_film_again, intents);
             self.pictures.ui(ui, intents);
             ui.separator();
             scrubbers(ui, view, intents);
