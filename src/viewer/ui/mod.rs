@@ -16,6 +16,7 @@ mod tour_marks;
 mod view;
 mod wishes;
 
+use bevy::asset::AssetEventSystems;
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass};
 
@@ -79,6 +80,11 @@ impl Plugin for UiPlugin {
                 EguiPostUpdateSet::EndPass
                     .after(TransformSystems::Propagate)
                     .after(SceneSystems::See),
+            )
+            .configure_sets(
+                PostUpdate,
+                // Letters that are new are on the GPU with the frame that shows them first.
+                EguiPostUpdateSet::PostProcessOutput.before(AssetEventSystems),
             )
             .add_systems(Startup, arrangement::read)
             .add_systems(EguiPrimaryContextPass, (draw_ui, arrangement::keep).chain());

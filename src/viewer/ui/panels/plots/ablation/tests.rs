@@ -138,10 +138,10 @@ fn parts_are_restored_one_by_one_or_all_at_once() {
 }
 
 #[test]
-fn a_shape_without_weights_has_nothing_to_set_to_zero() {
+fn a_saved_trace_has_no_weights_to_set_anything_to_zero_with() {
     let mut harness = harness(Plot::Ablation);
     harness.state_mut().can_run = false;
     harness.run_ok();
 
-    assert!(texts(&harness).contains("without weights"));
+    assert!(texts(&harness).contains("no weights"));
 }
