@@ -19,11 +19,11 @@ pub fn png(
     png_with(width, height, rgba, texts, Compression::default())
 }
 
-/// As [`png`], several times as quick and somewhat larger: for pictures by the hundred.
+/// As [`png()`], several times as quick and somewhat larger: for pictures by the hundred.
 ///
 /// # Errors
 ///
-/// As [`png`].
+/// As [`png()`].
 pub fn quick_png(
     width: u32,
     height: u32,

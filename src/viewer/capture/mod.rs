@@ -237,11 +237,6 @@ impl Offscreen {
         *self.world().resource::<Playhead>()
     }
 
-    /// Lets the signal run this fast through what is fed from now on.
-    pub fn set_layers_per_sec(&mut self, layers_per_sec: f32) {
-        self.world().resource_mut::<Playback>().layers_per_sec = layers_per_sec;
-    }
-
     /// Whether the signal has come through the whole pass.
     pub fn is_pass_shown(&mut self) -> bool {
         let end = n_orders(self.world().resource::<ActiveTrace>());
