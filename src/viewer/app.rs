@@ -78,6 +78,9 @@ pub struct ViewerOptions {
     pub has_legend: bool,
     /// Size of panels and labels; 1 is the screen's own.
     pub ui_scale: f32,
+    /// How many points high a picture without a window is, whatever its pixels: panels and labels take
+    /// the same share of each.
+    pub picture_points: f32,
     /// Whether the camera cuts instead of flying.
     pub has_reduced_motion: bool,
     /// The folder that keeps saved viewpoints and the arrangement of the panels; none where nothing
@@ -108,6 +111,7 @@ impl Default for ViewerOptions {
             has_labels: true,
             has_legend: true,
             ui_scale: 1.0,
+            picture_points: 720.0,
             has_reduced_motion: false,
             settings_folder: None,
             plots: Vec::new(),

@@ -77,6 +77,10 @@ impl Text {
             let (engine, prompt) =
                 stage::start_engine_with(&args.run, asked, &plan.sampler, &args.ablate)?;
             let updates = stage::run_text(&engine, args.max_new_tokens, &|| interrupt.is_asked())?;
+            let prompt = match &plan.session {
+                Some(log) => log.prompt.clone(),
+                None => prompt,
+            };
             (Subject::Model { engine, prompt }, updates)
         };
         let mut tokens: Vec<u32> = Vec::new();

@@ -97,9 +97,15 @@ impl Plan {
         };
         check_ablations(&args.ablate, &config)?;
         let has_panels = args.panels == Switch::On || !args.open.is_empty();
+        let usual = ViewerOptions::default().picture_points;
+        // A session's panels are as large as they were in its window.
+        let picture_points = session
+            .as_ref()
+            .map_or(usual, |log| log.height.max(1) as f32);
         Ok(Self {
             options: ViewerOptions {
                 has_panels,
+                picture_points,
                 plots: args.open.iter().copied().map(Into::into).collect(),
                 color_by: stage::color_by(args.color_by, &args.run)?,
                 ..stage::picture_options(&args.picture, &config)?

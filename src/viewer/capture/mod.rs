@@ -121,7 +121,7 @@ impl Offscreen {
         let (width, height) = (size.x, size.y);
         // Panels and labels take the same share of every picture.
         let options = ViewerOptions {
-            ui_scale: (height as f32 / 720.0).clamp(0.5, 8.0),
+            ui_scale: (height as f32 / options.picture_points).clamp(0.5, 8.0),
             ..options.clone()
         };
         let mut app = patient_app(subject, &options)?;

@@ -62,6 +62,9 @@ impl Default for SessionLook {
     }
 }
 
+/// Notes of a signal that runs are never farther apart than this, in seconds, however slow the window.
+const RUN_SECS: f64 = 0.7;
+
 /// Where a picture stands in the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Showing {
@@ -88,6 +91,7 @@ impl SessionLog {
     /// last it stays.
     pub fn at(&self, secs: f64) -> SessionFrame<'_> {
         let mut showing = latest(&self.showings, secs).copied().unwrap_or_default();
+        showing.playhead.order = self.order_at(secs).unwrap_or(showing.playhead.order);
         // Another text may have been on show when it was noted.
         showing.n_tokens = showing.n_tokens.min(self.tokens.len());
         let last_lane = self.tokens.len().saturating_sub(1);
@@ -99,6 +103,21 @@ impl SessionLog {
             look: latest(&self.looks, secs),
             camera: &self.camera,
         }
+    }
+
+    /// How far the signal is on its way from one note to the next, where it ran between them; none where
+    /// it stood.
+    fn order_at(&self, secs: f64) -> Option<f32> {
+        let n_past = self
+            .showings
+            .partition_point(|(at_secs, _)| *at_secs <= secs);
+        let (from_secs, from) = self.showings.get(n_past.checked_sub(1)?)?;
+        let (to_secs, to) = self.showings.get(n_past)?;
+        let lanes = |showing: &Showing| (showing.playhead.lane, showing.playhead.first_lane);
+        let (start, end) = (from.playhead.order, to.playhead.order);
+        let is_run = lanes(from) == lanes(to) && end > start && to_secs - from_secs <= RUN_SECS;
+        let share = (secs - from_secs) / (to_secs - from_secs);
+        is_run.then_some(start + (end - start) * share as f32)
     }
 
     /// How many frames a film of it has at `fps` frames a second.
@@ -125,4 +144,39 @@ fn latest<T>(notes: &[(f64, T)], secs: f64) -> Option<&T> {
     let n_past = notes.partition_point(|(at_secs, _)| *at_secs <= secs + 1e-6);
     let (_, note) = notes.get(n_past.saturating_sub(1))?;
     Some(note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn between_two_notes_the_signal_runs_on_and_a_jump_stays_a_jump() {
+        let note = |at_secs: f64, lane: usize, order: f32| {
+            let playhead = Playhead {
+                lane,
+                first_lane: lane,
+                order,
+            };
+            let n_tokens = 3;
+            (at_secs, Showing { playhead, n_tokens })
+        };
+        let log = SessionLog {
+            tokens: vec![1, 2, 3],
+            showings: vec![
+                note(0.0, 0, 0.0),
+                note(0.5, 0, 10.0),
+                note(0.9, 1, 2.0),
+                note(3.0, 1, 12.0),
+            ],
+            ..SessionLog::default()
+        };
+        let order = |secs: f64| log.at(secs).showing.playhead.order;
+
+        assert_eq!(order(0.25), 5.0);
+        assert_eq!(order(0.5), 10.0);
+        assert_eq!(order(0.7), 10.0, "another token is another run");
+        assert_eq!(order(2.0), 2.0, "it stood, and was put elsewhere");
+        assert_eq!(order(9.0), 12.0);
+    }
 }

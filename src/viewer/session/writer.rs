@@ -19,6 +19,8 @@ pub struct Present<'a> {
 pub struct SessionWriter {
     looks: Vec<(f64, SessionLook)>,
     showings: Vec<(f64, Showing)>,
+    /// When what is shown was last looked at.
+    seen_secs: f64,
     camera: CameraPath,
     /// When and where the camera was last.
     last: Option<(f64, AnchoredPose)>,
@@ -36,13 +38,25 @@ impl SessionWriter {
         {
             self.looks.push((secs, present.look.clone()));
         }
-        let is_same = |(_, last): &(f64, Showing)| *last == present.showing;
-        if !self.showings.last().is_some_and(is_same) {
-            self.showings.push((secs, present.showing));
-        }
+        self.note_showing(secs, present.showing);
         if let Some(pose) = present.pose {
             self.note_pose(secs, pose);
         }
+    }
+
+    /// What stands is noted at each end, so that it is told from what runs.
+    fn note_showing(&mut self, secs: f64, showing: Showing) {
+        match self.showings.last() {
+            Some((_, last)) if *last == showing => {}
+            Some((noted_secs, last)) => {
+                if self.seen_secs > *noted_secs {
+                    self.showings.push((self.seen_secs, *last));
+                }
+                self.showings.push((secs, showing));
+            }
+            None => self.showings.push((secs, showing)),
+        }
+        self.seen_secs = secs;
     }
 
     /// A camera that moves leaves a keyframe at each moment, one that rests one at each end.
