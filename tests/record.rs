@@ -470,6 +470,47 @@ fn what_was_filmed_before_the_program_was_killed_plays() {
 }
 
 #[test]
+fn what_ffmpeg_was_given_before_the_program_was_killed_plays_and_no_process_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = fixture("gpt2").display().to_string();
+    let mut child = llmscope(
+        folder.path(),
+        &["record", "-o", "long.webm", "--encoder", "ffmpeg"],
+    )
+    .args(["--model", &model])
+    .args(LONG)
+    .spawn()
+    .unwrap();
+    let film = folder.path().join("long.webm");
+    let started = Instant::now();
+    while fs::metadata(&film).map_or(0, |file| file.len()) < 20_000 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        assert!(
+            started.elapsed() < Duration::from_secs(240),
+            "no frame came"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    // Its input has ended, so ffmpeg ends the film, and itself.
+    let films = || {
+        let listed = Command::new("pgrep")
+            .args(["-f", "long.webm"])
+            .output()
+            .unwrap();
+        !listed.stdout.is_empty()
+    };
+    while films() {
+        assert!(started.elapsed() < Duration::from_secs(240), "ffmpeg stays");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(n_frames(&film) >= 10, "{}", n_frames(&film));
+}
+
+#[test]
 fn ctrl_c_ends_the_film_and_the_program_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let (child, film) = begun(folder.path());
