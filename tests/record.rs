@@ -426,16 +426,17 @@ fn a_film_says_what_it_is_of() {
 }
 
 /// Starts a film that takes long, and waits until a second of it is in the file.
-fn begun(folder: &Path) -> (Child, PathBuf) {
-    let film = folder.join("long.mp4");
+fn begun(folder: &Path, film: &str, more: &[&str]) -> (Child, PathBuf) {
+    let path = folder.join(film);
     let model = fixture("gpt2").display().to_string();
-    let mut child = llmscope(folder, &["record", "-o", "long.mp4", "--model", &model])
+    let mut child = llmscope(folder, &["record", "-o", film, "--model", &model])
         .args(LONG)
+        .args(more)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let started = Instant::now();
-    while fs::metadata(&film).map_or(0, |file| file.len()) < 12_000 {
+    while fs::metadata(&path).map_or(0, |file| file.len()) < 20_000 {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
         assert!(
             started.elapsed() < Duration::from_secs(240),
@@ -443,7 +444,7 @@ fn begun(folder: &Path) -> (Child, PathBuf) {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    (child, film)
+    (child, path)
 }
 
 fn signal(child: &Child, name: &str) {
@@ -457,7 +458,7 @@ fn signal(child: &Child, name: &str) {
 #[test]
 fn what_was_filmed_before_the_program_was_killed_plays() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut child, film) = begun(folder.path());
+    let (mut child, film) = begun(folder.path(), "long.mp4", &[]);
 
     child.kill().unwrap();
     child.wait().unwrap();
@@ -472,25 +473,9 @@ fn what_was_filmed_before_the_program_was_killed_plays() {
 #[test]
 fn what_ffmpeg_was_given_before_the_program_was_killed_plays_and_no_process_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let model = fixture("gpt2").display().to_string();
-    let mut child = llmscope(
-        folder.path(),
-        &["record", "-o", "long.webm", "--encoder", "ffmpeg"],
-    )
-    .args(["--model", &model])
-    .args(LONG)
-    .spawn()
-    .unwrap();
-    let film = folder.path().join("long.webm");
+    let by_ffmpeg = &["--encoder", "ffmpeg"];
+    let (mut child, film) = begun(folder.path(), "long.webm", by_ffmpeg);
     let started = Instant::now();
-    while fs::metadata(&film).map_or(0, |file| file.len()) < 20_000 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
-        assert!(
-            started.elapsed() < Duration::from_secs(240),
-            "no frame came"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
 
     child.kill().unwrap();
     child.wait().unwrap();
@@ -513,7 +498,7 @@ fn what_ffmpeg_was_given_before_the_program_was_killed_plays_and_no_process_stay
 #[test]
 fn ctrl_c_ends_the_film_and_the_program_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let (child, film) = begun(folder.path());
+    let (child, film) = begun(folder.path(), "long.mp4", &[]);
 
     signal(&child, "-INT");
     let output = child.wait_with_output().unwrap();

@@ -1,24 +1,26 @@
 //! The application, in a window and offscreen, from the same plugins.
 
+mod failure;
+
 use std::collections::BTreeSet;
 use std::env;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::app::TerminalCtrlCHandlerPlugin;
 use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
-use bevy::render::error_handler::{ErrorType, RenderError, RenderErrorHandler, RenderErrorPolicy};
+use bevy::render::error_handler::RenderErrorHandler;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
-use bevy::render::render_resource::PollType;
-use bevy::render::renderer::RenderDevice;
 use bevy::render::settings::WgpuSettings;
 use bevy::window::{ExitCondition, WindowPlugin};
 use bevy::winit::WinitPlugin;
-use thiserror::Error;
+
+pub use failure::{DrawFailure, ViewerError};
+
+use failure::stop_drawing;
 
 use super::ViewerPlugin;
 use super::camera::CameraPlugin;
@@ -125,40 +127,6 @@ impl Default for ViewerOptions {
     }
 }
 
-/// Why nothing can be shown.
-#[derive(Debug, Error)]
-pub enum ViewerError {
-    /// There is no screen.
-    #[error(
-        "there is no display (neither WAYLAND_DISPLAY nor DISPLAY is set); \
-         `llmscope snapshot` and `llmscope record` draw without one"
-    )]
-    NoDisplay,
-    /// There is nothing to draw with.
-    #[error(
-        "no usable graphics adapter was found; install a Vulkan driver \
-         (without a GPU, Debian's mesa-vulkan-drivers has one that runs on the processor)"
-    )]
-    NoAdapter,
-    /// The window failed.
-    #[error("no window can be opened on this display ({0}); `llmscope snapshot` needs none")]
-    Window(String),
-    /// The graphics device went away while it was drawing.
-    #[error(
-        "the graphics device was lost ({0}); start again, and if it happens again update the \
-         graphics driver"
-    )]
-    DeviceLost(String),
-    /// The graphics device has no more memory.
-    #[error(
-        "the graphics device has no more memory; close other programs or choose a smaller model"
-    )]
-    DeviceMemory,
-    /// A picture could not be made.
-    #[error("the picture could not be drawn: {0}")]
-    Draw(String),
-}
-
 /// Opens the window and runs until it is closed.
 ///
 /// # Errors
@@ -214,52 +182,6 @@ fn windowed_app(window: Window, backends: wgpu::Backends) -> App {
             .disable::<LogPlugin>(),
     );
     app
-}
-
-/// Why drawing has ended for good, shared with whoever holds the application.
-#[derive(Resource, Clone, Default)]
-pub(super) struct DrawFailure(Arc<Mutex<Option<ViewerError>>>);
-
-impl DrawFailure {
-    /// The failure, if there is one that nobody has taken.
-    pub(super) fn take(&self) -> Option<ViewerError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Keeps the first failure: others follow from it.
-    fn note(&self, failure: ViewerError) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.get_or_insert(failure);
-    }
-}
-
-/// The device made an error that may come of its loss.
-#[derive(Resource)]
-struct HasErred;
-
-/// Ends the program where the device fails: what it held is gone.
-fn stop_drawing(error: &RenderError, world: &mut World, _: &mut World) -> RenderErrorPolicy {
-    // wgpu tells a chain of causes, the root last.
-    let mut lines = error.description.lines().map(str::trim);
-    let what = lines.rfind(|line| !line.is_empty()).unwrap_or_default();
-    // A lost device first makes other errors: once it has been asked, it says that it is lost.
-    let is_first = !world.contains_resource::<HasErred>();
-    if is_first && matches!(error.ty, ErrorType::Validation | ErrorType::Internal) {
-        world.insert_resource(HasErred);
-        if let Some(device) = world.get_resource::<RenderDevice>() {
-            // Whatever it says comes again as an error.
-            drop(device.poll(PollType::Poll));
-        }
-        return RenderErrorPolicy::Ignore;
-    }
-    let failure = match error.ty {
-        ErrorType::DeviceLost => ViewerError::DeviceLost(what.to_owned()),
-        ErrorType::OutOfMemory => ViewerError::DeviceMemory,
-        ErrorType::Validation | ErrorType::Internal => ViewerError::Draw(what.to_owned()),
-    };
-    world.get_resource_or_init::<DrawFailure>().note(failure);
-    world.write_message(AppExit::error());
-    RenderErrorPolicy::StopRendering
 }
 
 /// The application without window or event loop; whoever holds it drives it.

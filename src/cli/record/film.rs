@@ -22,6 +22,7 @@ use crate::video::{Film, FilmSettings, Recorder};
 use crate::viewer::app::Subject;
 use crate::viewer::capture::Offscreen;
 use crate::viewer::film::{FilmCamera, Flight, Story};
+use crate::viewer::session::log_path;
 
 /// Renders the film and writes it. `given` are the options, `made_of` what a film that is made again
 /// was made of.
@@ -40,7 +41,7 @@ pub(super) fn run(
     }
     let mut sidecar = sidecar(args, &plan, &text, given, &asked);
     let filmed = shoot(args, &plan, text, &mut sidecar, &interrupt)?;
-    let path = Sidecar::path_of(&plan.output);
+    let path = log_path(&plan.output);
     sidecar.save(&path)?;
     let is_cut_short = sidecar.n_frames_written < sidecar.n_frames;
     tell(&plan, &filmed, &sidecar, started.elapsed());

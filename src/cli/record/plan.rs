@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::again::{MadeOf, names};
-use super::sidecar::Sidecar;
 use super::{EncoderArg, RecordArgs, RecordCamera};
 use crate::cli::error::CliError;
 use crate::cli::options::check_ablations;
@@ -16,7 +15,7 @@ use crate::video::{EncoderChoice, FilmError, FilmKind, FilmSettings, Quality};
 use crate::viewer::app::ViewerOptions;
 use crate::viewer::camera_path::CameraPath;
 use crate::viewer::film::FilmCamera;
-use crate::viewer::session::SessionLog;
+use crate::viewer::session::{SessionLog, log_path};
 
 impl From<FilmError> for CliError {
     fn from(error: FilmError) -> Self {
@@ -80,7 +79,7 @@ impl Plan {
             force: args.force,
         };
         crate::video::check(&output, &film)?;
-        require_free(&Sidecar::path_of(&output), args.force)?;
+        require_free(&log_path(&output), args.force)?;
         let session = made_of.map(MadeOf::session).transpose()?.flatten();
         if session.is_some() && args.captions == Switch::On {
             return Err(CliError::Usage(

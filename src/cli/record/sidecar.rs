@@ -1,6 +1,5 @@
 //! What a film was made of, beside it as JSON: enough to make it again.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,13 +54,6 @@ pub(super) struct Sidecar {
 const MAX_BYTES: u64 = 64 << 20;
 
 impl Sidecar {
-    /// Where the sidecar of a film is.
-    pub(super) fn path_of(film: &Path) -> PathBuf {
-        let mut path = OsString::from(film.as_os_str());
-        path.push(".json");
-        PathBuf::from(path)
-    }
-
     pub(super) fn save(&self, path: &Path) -> Result<(), CliError> {
         let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from);
         text.and_then(|text| write_whole(path, &text))

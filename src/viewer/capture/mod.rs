@@ -10,32 +10,34 @@ mod png_file;
 mod read;
 mod session;
 mod shutter;
+mod telling;
 mod tile;
+mod timed;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy::app::{AppLabel as _, SubApps};
 use bevy::camera::RenderTarget;
 use bevy::prelude::*;
 use bevy::render::RenderApp;
 use bevy::render::render_asset::RenderAssets;
-use bevy::render::render_resource::{PollType, TextureFormat, TextureUsages};
+use bevy::render::render_resource::{TextureFormat, TextureUsages};
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
 use bevy::time::TimeUpdateStrategy;
 
 pub use png_file::{PngError, save_png};
+pub use timed::FrameTimes;
 
 use live::LiveFilmPlugin;
 use read::Reading;
 use tile::{Aim, Tile};
 
 use super::app::{DrawFailure, Subject, ViewerError, ViewerOptions, offscreen_app};
-use super::film::{Captions, Narration, Story};
 use super::inference::{ActiveTrace, Studies, TraceEvent};
 use super::material::UploadMeter;
 use super::playback::{Playback, PlaybackWish, Playhead, n_orders};
-use super::scene::{ColorBy, Overlay, SceneLayout, SceneSettings, WeightStore};
+use super::scene::{Overlay, SceneLayout, SceneSettings, WeightStore};
 use super::tour::{ActiveTour, Run, TourWish};
 use super::viewpoint::{CameraSettings, CameraWish, Pose, Screen, Viewpoint};
 use crate::engine::EngineUpdate;
@@ -60,24 +62,6 @@ pub struct Offscreen {
     tile_size: Option<UVec2>,
     is_transparent: bool,
     reading: Reading,
-}
-
-/// What the parts of a frame took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FrameTimes {
-    /// The main world's schedule: the trace, the playhead, the scene, camera and panels.
-    pub main: Duration,
-    /// Bringing what changed to the renderer, while the main world waits.
-    pub extract: Duration,
-    /// Drawing, until the picture is there.
-    pub render: Duration,
-}
-
-impl FrameTimes {
-    /// The whole frame, one part after the other.
-    pub fn total(&self) -> Duration {
-        self.main + self.extract + self.render
-    }
 }
 
 /// A picture: rows of RGBA, sRGB, 8 bits each, from the top left.
@@ -186,44 +170,6 @@ impl Offscreen {
             .write_message::<PlaybackWish>(PlaybackWish::SeekOrder(order));
     }
 
-    /// Shows this much of what was fed, and no more until something else is asked for.
-    pub fn show(&mut self, playhead: Playhead) {
-        self.world()
-            .write_message::<PlaybackWish>(PlaybackWish::Show(playhead));
-    }
-
-    /// Tells this of what is shown.
-    pub fn tell_story(&mut self, narration: Narration) {
-        let mut told = self.world().resource_mut::<Narration>();
-        if *told != narration {
-            *told = narration;
-        }
-    }
-
-    /// Makes the scene look like this; says whether colours then hang on more than values, so that
-    /// [`wait_for_studies`](Self::wait_for_studies) has to come before a frame.
-    pub fn dress(&mut self, look: Option<&SceneSettings>) -> bool {
-        let mut settings = self.world().resource_mut::<SceneSettings>();
-        if let Some(look) = look {
-            let look = SceneSettings {
-                upload_budget: settings.upload_budget,
-                has_backdrop: settings.has_backdrop,
-                ..look.clone()
-            };
-            settings.set_if_neq(look);
-        }
-        settings.color_by != ColorBy::Value
-    }
-
-    /// What a film of what was fed says, told as `story`.
-    pub fn captions(&mut self, story: &Story) -> Captions {
-        let active = self.world().resource::<ActiveTrace>();
-        match (active.model(), active.trace()) {
-            (Some(model), Some(trace)) => Captions::new(&model.name, trace, &model.vocab, story),
-            _ => Captions::default(),
-        }
-    }
-
     /// The layout on show, and the part of the picture that the world has; none before there is a
     /// model.
     pub fn stage(&mut self) -> Option<(ModelLayout, Screen)> {
@@ -293,41 +239,6 @@ impl Offscreen {
     /// Draws a frame.
     pub fn draw(&mut self) {
         self.sub_apps.update();
-    }
-
-    /// Draws a frame, waits until it is there, and says what took how long.
-    ///
-    /// # Errors
-    ///
-    /// If the device fails.
-    pub fn draw_timed(&mut self) -> Result<FrameTimes, ViewerError> {
-        let start = Instant::now();
-        self.sub_apps.main.run_default_schedule();
-        let main_done = Instant::now();
-        let main = &mut self.sub_apps.main;
-        let render_app = self
-            .sub_apps
-            .sub_apps
-            .get_mut(&RenderApp.intern())
-            .ok_or_else(no_renderer)?;
-        render_app.extract(main.world_mut());
-        let extract_done = Instant::now();
-        render_app.update();
-        main.world_mut().clear_trackers();
-        render_app
-            .world()
-            .resource::<RenderDevice>()
-            .poll(PollType::wait_indefinitely())
-            .map_err(|error| ViewerError::Draw(error.to_string()))?;
-        let render = extract_done.elapsed();
-        match self.world().resource::<DrawFailure>().take() {
-            Some(failure) => Err(failure),
-            None => Ok(FrameTimes {
-                main: main_done - start,
-                extract: extract_done - main_done,
-                render,
-            }),
-        }
     }
 
     /// How many bytes of the scene have gone to the GPU so far.

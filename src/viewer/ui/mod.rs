@@ -11,6 +11,7 @@ mod keys;
 mod labels;
 mod news;
 pub mod panels;
+mod state;
 pub mod theme;
 mod tour_marks;
 mod view;
@@ -22,10 +23,11 @@ use bevy_egui::{EguiContexts, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextP
 
 pub use arrangement::ArrangementFile;
 use covered::{areas, free_screen, is_copy_asked, is_pointer_covered};
-use fonts::Fonts;
 use labels::{CloudScene, Eye, LabelScene, Room};
 use panels::plots::target::title as target_title;
-use panels::{CaptionCard, Inspection, Panels, PathView, Plot, PlotView};
+use panels::{CaptionCard, Inspection, PathView, PlotView};
+pub use state::UiSettings;
+use state::UiState;
 use view::PartsLegend;
 pub use view::UiView;
 use wishes::{Wishes, fulfil};
@@ -44,7 +46,6 @@ use super::session::SessionFacts;
 use super::slots::Slots;
 use super::tour::{ActiveTour, Run};
 use super::viewpoint::{CameraSettings, Screen};
-use crate::ablation::Ablation;
 use crate::layout::Cell;
 use crate::trace::{TokenTrace, Trace};
 
@@ -89,80 +90,6 @@ impl Plugin for UiPlugin {
             .add_systems(Startup, arrangement::read)
             .add_systems(EguiPrimaryContextPass, (draw_ui, arrangement::keep).chain());
     }
-}
-
-/// What of the interface is shown.
-#[derive(Resource, Clone, Debug, PartialEq)]
-pub struct UiSettings {
-    /// Whether the panels are there.
-    pub has_panels: bool,
-    /// Whether the legend is there even without the panels, as in pictures.
-    pub has_legend: bool,
-    /// Whether names stand in the world.
-    pub has_labels: bool,
-    /// The prompt to begin with.
-    pub prompt: String,
-    /// Whether there are weights to run.
-    pub can_run: bool,
-    /// Size of panels and labels to begin with; 1 is the screen's own.
-    pub scale: f32,
-    /// The views that are open beside the world to begin with, besides those that were kept.
-    pub plots: Vec<Plot>,
-    /// The pages of views that are in front to begin with, counted from 0.
-    pub pages: Vec<(Plot, usize)>,
-    /// Whether a frame waits until the fonts that its texts need are there.
-    pub waits_for_fonts: bool,
-}
-
-impl Default for UiSettings {
-    fn default() -> Self {
-        Self {
-            has_panels: true,
-            has_legend: true,
-            has_labels: true,
-            prompt: String::new(),
-            can_run: true,
-            scale: 1.0,
-            plots: Vec::new(),
-            pages: Vec::new(),
-            waits_for_fonts: false,
-        }
-    }
-}
-
-/// The interface's own state.
-#[derive(Resource, Default)]
-pub(super) struct UiState {
-    panels: Panels,
-    /// The last failure, until it is dismissed or another text begins.
-    failure: Option<String>,
-    /// What is wrong with the file of viewpoints, until it is dismissed.
-    slots_failure: Option<String>,
-    /// What became of a film or a picture, until it is dismissed.
-    film_failure: Option<String>,
-    /// What happens, for the status line.
-    status: String,
-    /// How far loading has come, 0 to 1.
-    loading: Option<f32>,
-    /// What the colours mean.
-    legend: Vec<view::LegendRow>,
-    shown_theme: Option<crate::color::Theme>,
-    /// How much larger a picture is laid out than the window, as of the last frame.
-    picture_scale: Option<f32>,
-    has_prompt: bool,
-    fonts: Fonts,
-    /// What is pointed at.
-    hovered: inspect::Cached,
-    /// What was chosen.
-    pinned: inspect::Cached,
-    /// What the chosen number's tensor comes down to.
-    surveyor: inspect::Surveyor,
-    /// Passes begun or taken in so far.
-    n_passes: u64,
-    /// Texts and models begun so far.
-    n_texts: u64,
-    /// The parts that were asked to be set to zero, until the engine says so.
-    ablations: Option<Vec<Ablation>>,
 }
 
 fn tell_session(settings: Res<UiSettings>, mut session: ResMut<SessionFacts>) {
