@@ -1,14 +1,25 @@
 //! A model's dimensions and architecture, read from `config.json` or known by name.
 
+mod family;
+mod gpt2;
+mod gpt_neox;
 mod json;
-mod weights;
+mod llama;
+mod presets;
+mod rotary;
+mod slice;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-pub use weights::WeightSlice;
+pub use family::Family;
+pub use rotary::{Rotary, RotaryScaling};
+pub use slice::{Stripes, WeightSlice};
 
 use crate::hook::{BlockSite, HookPoint};
+use crate::weight::{WeightPoint, WeightSite};
 
 /// A model's dimensions and architecture.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +30,10 @@ pub struct ModelConfig {
     pub n_layers: usize,
     /// Width of the residual stream.
     pub d_model: usize,
-    /// Attention heads of a layer.
+    /// Attention heads of a layer: its queries and patterns.
     pub n_heads: usize,
+    /// Heads of a layer's keys and values; each serves `n_heads / n_kv_heads` queries in a row.
+    pub n_kv_heads: usize,
     /// Width of one head.
     pub d_head: usize,
     /// MLP neurons of a layer.
@@ -31,12 +44,24 @@ pub struct ModelConfig {
     pub d_vocab: usize,
     /// The MLP's activation function.
     pub act_fn: ActFn,
-    /// Added to the variance by every layer norm.
+    /// Added to the variance (or the mean square) by every norm.
     pub layer_norm_eps: f64,
     /// Whether attention scores are divided by the square root of `d_head`.
     pub scale_attn_weights: bool,
     /// Whether attention scores of layer `n` are further divided by `n + 1`.
     pub scale_attn_by_inverse_layer_idx: bool,
+    /// How queries and keys are rotated by their positions; none where positions are learned.
+    pub rotary: Option<Rotary>,
+    /// Whether attention and MLP both read the stream as it enters the block.
+    pub is_parallel: bool,
+    /// Whether queries, keys and values have a bias.
+    pub qkv_bias: bool,
+    /// Whether the attention's output has a bias.
+    pub attn_out_bias: bool,
+    /// Whether the MLP's projections have biases.
+    pub mlp_bias: bool,
+    /// How far back attention looks, where that is less than the text.
+    pub sliding_window: Option<SlidingWindow>,
     /// Whether the unembedding is the token embedding, transposed.
     pub tie_word_embeddings: bool,
     /// The token that begins a text, if the model has one.
@@ -45,11 +70,13 @@ pub struct ModelConfig {
     pub eos_token_id: Option<u32>,
 }
 
-/// The architectures that can be read.
+/// Attention that reaches only so far back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// GPT-2: learned positions, layer norm before each part, one MLP projection up and one down.
-    Gpt2,
+pub struct SlidingWindow {
+    /// A query attends to itself and to the `n_pos - 1` positions before it.
+    pub n_pos: usize,
+    /// The first layer that is bound by it.
+    pub first_layer: usize,
 }
 
 /// An MLP's activation function.
@@ -59,9 +86,12 @@ pub enum ActFn {
     GeluNew,
     /// `gelu`: `x * Phi(x)` with the exact normal distribution function.
     Gelu,
+    /// `silu`: `x * sigmoid(x)`.
+    Silu,
 }
 
-/// A weight tensor of a checkpoint: its name without the `transformer.` prefix, and its shape.
+/// A weight tensor of a checkpoint: its name as the family's published checkpoints have it, and its
+/// shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightSpec {
     /// The checkpoint's key, such as `h.0.attn.c_attn.weight`.
@@ -97,55 +127,25 @@ pub enum ConfigError {
         /// What the file has, as JSON.
         value: String,
         /// What is.
-        supported: &'static str,
+        supported: String,
     },
 }
 
 impl WeightSpec {
+    fn new(name: impl Into<String>, shape: &[usize]) -> Self {
+        Self {
+            name: name.into(),
+            shape: shape.to_vec(),
+        }
+    }
+
     /// How many numbers the tensor holds.
     pub fn element_count(&self) -> usize {
         self.shape.iter().product()
     }
 }
 
-/// The shapes known by name: name, layers, width, heads.
-const GPT2_PRESETS: [(&str, usize, usize, usize); 5] = [
-    ("distilgpt2", 6, 768, 12),
-    ("gpt2", 12, 768, 12),
-    ("gpt2-medium", 24, 1024, 16),
-    ("gpt2-large", 36, 1280, 20),
-    ("gpt2-xl", 48, 1600, 25),
-];
-
 impl ModelConfig {
-    /// Names that [`preset`](Self::preset) knows.
-    pub fn preset_names() -> impl Iterator<Item = &'static str> {
-        GPT2_PRESETS.iter().map(|(name, ..)| *name)
-    }
-
-    /// The shape of a published model, by its name on the Hub without the organisation.
-    pub fn preset(name: &str) -> Option<Self> {
-        let &(_, n_layers, d_model, n_heads) =
-            GPT2_PRESETS.iter().find(|(preset, ..)| *preset == name)?;
-        Some(Self {
-            family: Family::Gpt2,
-            n_layers,
-            d_model,
-            n_heads,
-            d_head: d_model / n_heads,
-            d_mlp: 4 * d_model,
-            n_ctx: 1024,
-            d_vocab: 50_257,
-            act_fn: ActFn::GeluNew,
-            layer_norm_eps: 1e-5,
-            scale_attn_weights: true,
-            scale_attn_by_inverse_layer_idx: false,
-            tie_word_embeddings: true,
-            bos_token_id: Some(50_256),
-            eos_token_id: Some(50_256),
-        })
-    }
-
     /// Reads a Hugging Face `config.json`.
     ///
     /// # Errors
@@ -154,12 +154,16 @@ impl ModelConfig {
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
         let json: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| ConfigError::NotJson(error.to_string()))?;
-        match json.get("model_type").and_then(Value::as_str) {
-            Some("gpt2") => json::gpt2(&json),
-            _ => Err(ConfigError::Unsupported {
+        let model_type = json.get("model_type").unwrap_or(&Value::Null);
+        let family = model_type.as_str().and_then(Family::by_name);
+        match family {
+            Some(Family::Gpt2) => gpt2::from_json(&json),
+            Some(Family::GptNeox) => gpt_neox::from_json(&json),
+            Some(family) => llama::from_json(family, &json),
+            None => Err(ConfigError::Unsupported {
                 field: "model_type",
-                value: json.get("model_type").unwrap_or(&Value::Null).to_string(),
-                supported: "the families that work are \"gpt2\"",
+                value: model_type.to_string(),
+                supported: Family::those_that_work(),
             }),
         }
     }
@@ -167,41 +171,83 @@ impl ModelConfig {
     /// The `config.json` that [`from_json`](Self::from_json) reads this shape from.
     pub fn to_json(&self) -> Value {
         match self.family {
-            Family::Gpt2 => json::of_gpt2(self),
+            Family::Gpt2 => gpt2::to_json(self),
+            Family::GptNeox => gpt_neox::to_json(self),
+            _ => llama::to_json(self),
         }
+    }
+
+    /// Whether a neuron is a gate times a projection, rather than one projection.
+    pub fn is_gated(&self) -> bool {
+        self.family.is_llama_like()
+    }
+
+    /// Whether norms divide by the root of the mean square (Zhang & Sennrich 2019, arXiv
+    /// 1910.07467), with no mean taken off and no shift, rather than being layer norms.
+    pub fn is_rms_norm(&self) -> bool {
+        self.family.is_llama_like()
+    }
+
+    /// Whether each head's queries and keys are normalised before they are rotated.
+    pub fn has_qk_norm(&self) -> bool {
+        self.family == Family::Qwen3
+    }
+
+    /// Whether attention of `layer` is bound by the sliding window, and then how far it reaches.
+    pub fn window_of(&self, layer: usize) -> Option<usize> {
+        let window = self.sliding_window?;
+        (layer >= window.first_layer).then_some(window.n_pos)
     }
 
     /// Every hook point of this model, in the order a pass reaches them.
     pub fn hook_points(&self) -> Vec<HookPoint> {
-        let mut hooks = vec![HookPoint::Embed, HookPoint::PosEmbed];
-        for layer in 0..self.n_layers {
-            hooks.extend(
-                BlockSite::ALL
-                    .into_iter()
-                    .filter(|site| *site != BlockSite::MlpPreLinear)
-                    .map(|site| HookPoint::block(layer, site)),
-            );
-        }
-        hooks.extend([HookPoint::FinalNormalized, HookPoint::Logits]);
-        hooks
+        let blocks = (0..self.n_layers).flat_map(|layer| {
+            BlockSite::ALL
+                .into_iter()
+                .map(move |site| HookPoint::block(layer, site))
+        });
+        let before = [HookPoint::Embed, HookPoint::PosEmbed].into_iter();
+        let after = [HookPoint::FinalNormalized, HookPoint::Logits];
+        let all = before.chain(blocks).chain(after);
+        all.filter(|hook| self.has_hook(*hook)).collect()
     }
 
     /// Whether `hook` is a place in this model's forward pass.
     pub fn has_hook(&self, hook: HookPoint) -> bool {
         match hook {
-            HookPoint::Block { layer, site } => {
-                layer < self.n_layers && site != BlockSite::MlpPreLinear
-            }
+            HookPoint::PosEmbed => self.rotary.is_none(),
+            HookPoint::Block { layer, site } => layer < self.n_layers && self.has_site(site),
+            HookPoint::Embed | HookPoint::FinalNormalized | HookPoint::Logits => true,
+        }
+    }
+
+    /// Whether the blocks of this model have this place.
+    pub fn has_site(&self, site: BlockSite) -> bool {
+        match site {
+            BlockSite::RotQ | BlockSite::RotK => self.rotary.is_some(),
+            BlockSite::MlpPreLinear => self.is_gated(),
+            BlockSite::ResidMid => !self.is_parallel,
             _ => true,
         }
+    }
+
+    /// How many heads lie side by side at `hook`: the keys' and values' own number, or the queries'.
+    pub fn n_heads_at(&self, hook: HookPoint) -> usize {
+        match hook.site() {
+            Some(BlockSite::K | BlockSite::RotK | BlockSite::V) => self.n_kv_heads,
+            _ => self.n_heads,
+        }
+    }
+
+    /// The head of the keys and values that serves the query head `head`.
+    pub fn kv_head_of(&self, head: usize) -> usize {
+        head / (self.n_heads / self.n_kv_heads)
     }
 
     /// The shape of the activation at `hook` over `n_pos` positions.
     pub fn shape(&self, hook: HookPoint, n_pos: usize) -> Vec<usize> {
         match hook.site() {
-            Some(BlockSite::Q | BlockSite::K | BlockSite::V | BlockSite::Z) => {
-                vec![n_pos, self.n_heads, self.d_head]
-            }
+            Some(site) if site.is_by_head() => vec![n_pos, self.n_heads_at(hook), self.d_head],
             Some(BlockSite::AttnScores | BlockSite::Pattern) => vec![self.n_heads, n_pos, n_pos],
             Some(BlockSite::MlpPre | BlockSite::MlpPreLinear | BlockSite::MlpPost) => {
                 vec![n_pos, self.d_mlp]
@@ -214,52 +260,73 @@ impl ModelConfig {
     /// How many values one position has at `hook`; for attention, the heads (one row each).
     pub fn width(&self, hook: HookPoint) -> usize {
         match hook.site() {
-            Some(BlockSite::Q | BlockSite::K | BlockSite::V | BlockSite::Z) => {
-                self.n_heads * self.d_head
-            }
             Some(BlockSite::AttnScores | BlockSite::Pattern) => self.n_heads,
-            Some(BlockSite::MlpPre | BlockSite::MlpPreLinear | BlockSite::MlpPost) => self.d_mlp,
-            _ if hook == HookPoint::Logits => self.d_vocab,
-            _ => self.d_model,
+            _ => self.shape(hook, 1)[1..].iter().product(),
         }
     }
 
-    /// The weight tensors of a checkpoint of this model, in the order a pass uses them.
+    /// The weight tensors of a checkpoint of this model, in the order a pass uses them, named as the
+    /// family's published checkpoints name them.
     ///
-    /// GPT-2 stores projections as `[in, out]`.
+    /// GPT-2 stores projections as `[in, out]`, all others as `[out, in]`.
     pub fn weights(&self) -> Vec<WeightSpec> {
-        let spec = |name: String, shape: &[usize]| WeightSpec {
-            name,
-            shape: shape.to_vec(),
-        };
-        let d = self.d_model;
-        let mut weights = vec![
-            spec("wte.weight".into(), &[self.d_vocab, d]),
-            spec("wpe.weight".into(), &[self.n_ctx, d]),
+        match self.family {
+            Family::Gpt2 => gpt2::weights(self),
+            Family::GptNeox => gpt_neox::weights(self),
+            _ => llama::weights(self),
+        }
+    }
+
+    /// Where `weight` lies in the checkpoint.
+    pub fn weight_slice(&self, weight: WeightPoint) -> WeightSlice {
+        match self.family {
+            Family::Gpt2 => gpt2::slice(self, weight),
+            Family::GptNeox => gpt_neox::slice(self, weight),
+            _ => llama::slice(self, weight),
+        }
+    }
+
+    /// Every weight of this model, in the order a pass uses them.
+    pub fn weight_points(&self) -> Vec<WeightPoint> {
+        let blocks = (0..self.n_layers).flat_map(|layer| {
+            WeightSite::ALL
+                .into_iter()
+                .map(move |site| WeightPoint::block(layer, site))
+        });
+        let before = [WeightPoint::Embed, WeightPoint::PosEmbed].into_iter();
+        let after = [
+            WeightPoint::FinalNormScale,
+            WeightPoint::FinalNormShift,
+            WeightPoint::Unembed,
         ];
-        for layer in 0..self.n_layers {
-            let parts: [(&str, &[usize]); 12] = [
-                ("ln_1.weight", &[d]),
-                ("ln_1.bias", &[d]),
-                ("attn.c_attn.weight", &[d, 3 * d]),
-                ("attn.c_attn.bias", &[3 * d]),
-                ("attn.c_proj.weight", &[d, d]),
-                ("attn.c_proj.bias", &[d]),
-                ("ln_2.weight", &[d]),
-                ("ln_2.bias", &[d]),
-                ("mlp.c_fc.weight", &[d, self.d_mlp]),
-                ("mlp.c_fc.bias", &[self.d_mlp]),
-                ("mlp.c_proj.weight", &[self.d_mlp, d]),
-                ("mlp.c_proj.bias", &[d]),
-            ];
-            weights.extend(parts.map(|(name, shape)| spec(format!("h.{layer}.{name}"), shape)));
+        let all = before.chain(blocks).chain(after);
+        all.filter(|weight| self.has_weight(*weight)).collect()
+    }
+
+    /// Whether the model has learned such a weight.
+    pub fn has_weight(&self, weight: WeightPoint) -> bool {
+        match weight {
+            WeightPoint::PosEmbed => self.rotary.is_none(),
+            WeightPoint::FinalNormShift => !self.is_rms_norm(),
+            WeightPoint::Block { layer, site } => {
+                layer < self.n_layers && self.has_weight_site(site)
+            }
+            WeightPoint::Embed | WeightPoint::FinalNormScale | WeightPoint::Unembed => true,
         }
-        weights.push(spec("ln_f.weight".into(), &[d]));
-        weights.push(spec("ln_f.bias".into(), &[d]));
-        if !self.tie_word_embeddings {
-            weights.push(spec("lm_head.weight".into(), &[self.d_vocab, d]));
+    }
+
+    /// Whether the blocks of this model have such a weight.
+    pub fn has_weight_site(&self, site: WeightSite) -> bool {
+        match site {
+            WeightSite::Ln1Shift | WeightSite::Ln2Shift => !self.is_rms_norm(),
+            WeightSite::QueryBias | WeightSite::KeyBias | WeightSite::ValueBias => self.qkv_bias,
+            WeightSite::QueryNorm | WeightSite::KeyNorm => self.has_qk_norm(),
+            WeightSite::OutputBias => self.attn_out_bias,
+            WeightSite::MlpGate => self.is_gated(),
+            WeightSite::MlpGateBias => self.is_gated() && self.mlp_bias,
+            WeightSite::MlpInBias | WeightSite::MlpOutBias => self.mlp_bias,
+            _ => true,
         }
-        weights
     }
 
     /// How many numbers the model learned; a tied unembedding counts once.
@@ -280,153 +347,5 @@ impl ModelConfig {
             scale /= (layer + 1) as f64;
         }
         scale
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config_json(changes: &[(&str, Value)]) -> String {
-        let mut json = serde_json::json!({
-            "model_type": "gpt2", "n_layer": 3, "n_embd": 48, "n_head": 4, "n_positions": 64,
-            "vocab_size": 384, "n_inner": null, "activation_function": "gelu_new",
-            "layer_norm_epsilon": 1e-5, "bos_token_id": 0, "eos_token_id": 5000,
-        });
-        for (field, value) in changes {
-            json[field] = value.clone();
-        }
-        json.to_string()
-    }
-
-    #[test]
-    fn published_sizes_have_their_published_parameter_counts() {
-        for (name, parameters) in [
-            ("distilgpt2", 81_912_576),
-            ("gpt2", 124_439_808),
-            ("gpt2-medium", 354_823_168),
-            ("gpt2-large", 774_030_080),
-            ("gpt2-xl", 1_557_611_200),
-        ] {
-            let config = ModelConfig::preset(name).unwrap();
-
-            assert_eq!(config.parameter_count(), parameters, "{name}");
-        }
-    }
-
-    #[test]
-    fn gpt2_medium_has_384_heads_and_98304_neurons() {
-        let config = ModelConfig::preset("gpt2-medium").unwrap();
-
-        assert_eq!(config.n_layers * config.n_heads, 384);
-        assert_eq!(config.n_layers * config.d_mlp, 98_304);
-        assert_eq!(config.d_head, 64);
-    }
-
-    #[test]
-    fn hook_points_are_listed_in_order_and_without_repeats() {
-        let config = ModelConfig::from_json(&config_json(&[])).unwrap();
-
-        let hooks = config.hook_points();
-
-        assert_eq!(hooks.len(), 2 + 3 * 15 + 2);
-        assert!(hooks.is_sorted_by(|a, b| a < b));
-        let block: Vec<String> = hooks[2..17].iter().map(ToString::to_string).collect();
-        assert_eq!(
-            block,
-            [
-                "blocks.0.hook_resid_pre",
-                "blocks.0.ln1.hook_normalized",
-                "blocks.0.attn.hook_q",
-                "blocks.0.attn.hook_k",
-                "blocks.0.attn.hook_v",
-                "blocks.0.attn.hook_attn_scores",
-                "blocks.0.attn.hook_pattern",
-                "blocks.0.attn.hook_z",
-                "blocks.0.hook_attn_out",
-                "blocks.0.hook_resid_mid",
-                "blocks.0.ln2.hook_normalized",
-                "blocks.0.mlp.hook_pre",
-                "blocks.0.mlp.hook_post",
-                "blocks.0.hook_mlp_out",
-                "blocks.0.hook_resid_post",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_shape_reads_back_as_it_was_written() {
-        let mut configs: Vec<ModelConfig> = ModelConfig::preset_names()
-            .filter_map(ModelConfig::preset)
-            .collect();
-        configs.push(ModelConfig {
-            d_mlp: 7,
-            act_fn: ActFn::Gelu,
-            layer_norm_eps: 1.25e-6,
-            scale_attn_weights: false,
-            scale_attn_by_inverse_layer_idx: true,
-            tie_word_embeddings: false,
-            bos_token_id: None,
-            eos_token_id: Some(3),
-            ..configs[0].clone()
-        });
-        for config in configs {
-            let text = config.to_json().to_string();
-
-            assert_eq!(ModelConfig::from_json(&text), Ok(config));
-        }
-    }
-
-    #[test]
-    fn absent_fields_have_the_defaults_of_transformers() {
-        let config = ModelConfig::from_json(&config_json(&[])).unwrap();
-
-        assert_eq!(config.d_mlp, 192);
-        assert!(config.tie_word_embeddings);
-        assert!(config.scale_attn_weights);
-        assert!(!config.scale_attn_by_inverse_layer_idx);
-        assert_eq!(config.bos_token_id, Some(0));
-        assert_eq!(config.eos_token_id, None, "5000 is no token of 384");
-    }
-
-    #[test]
-    fn a_config_that_lies_is_refused_with_the_field_named() {
-        let cases: [(&str, Value, &str); 14] = [
-            ("n_head", 0.into(), "n_head is 0"),
-            ("n_head", 5.into(), "multiple of n_head, which is 5"),
-            ("n_head", (-4).into(), "n_head is -4"),
-            ("n_head", 2.5.into(), "n_head is 2.5"),
-            ("n_layer", 1_000_000_000.into(), "n_layer is 1000000000"),
-            ("n_layer", Value::Null, "n_layer is null"),
-            ("n_embd", "48".into(), "n_embd is \"48\""),
-            ("vocab_size", 0.into(), "vocab_size is 0"),
-            ("layer_norm_epsilon", (-1.0).into(), "layer_norm_epsilon"),
-            ("activation_function", "relu".into(), "\"relu\""),
-            (
-                "reorder_and_upcast_attn",
-                true.into(),
-                "reorder_and_upcast_attn",
-            ),
-            ("add_cross_attention", true.into(), "add_cross_attention"),
-            ("tie_word_embeddings", 1.into(), "tie_word_embeddings is 1"),
-            (
-                "model_type",
-                "bert".into(),
-                "the families that work are \"gpt2\"",
-            ),
-        ];
-        for (field, value, expected) in cases {
-            let error = ModelConfig::from_json(&config_json(&[(field, value)])).unwrap_err();
-
-            assert!(error.to_string().contains(expected), "{field}: {error}");
-        }
-        assert!(matches!(
-            ModelConfig::from_json("[]"),
-            Err(ConfigError::NotJson(_))
-        ));
-        assert!(matches!(
-            ModelConfig::from_json("{\"model_type\":"),
-            Err(ConfigError::NotJson(_))
-        ));
     }
 }

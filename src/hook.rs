@@ -39,12 +39,17 @@ pub enum BlockSite {
     ResidPre,
     /// `ln1.hook_normalized`: the attention's input (weight and bias applied), `[pos, d_model]`.
     Ln1Normalized,
-    /// `attn.hook_q`: queries, `[pos, head_index, d_head]`.
+    /// `attn.hook_q`: queries, before any norm and rotation, `[pos, head_index, d_head]`.
     Q,
-    /// `attn.hook_k`: keys, `[pos, head_index, d_head]`.
+    /// `attn.hook_k`: keys, before any norm and rotation, `[pos, kv_head_index, d_head]`.
     K,
-    /// `attn.hook_v`: values, `[pos, head_index, d_head]`.
+    /// `attn.hook_v`: values, `[pos, kv_head_index, d_head]`.
     V,
+    /// `attn.hook_rot_q`: queries as they meet the keys, normalised where the model does so and
+    /// rotated by their position, `[pos, head_index, d_head]`.
+    RotQ,
+    /// `attn.hook_rot_k`: keys as the queries meet them, `[pos, kv_head_index, d_head]`.
+    RotK,
     /// `attn.hook_attn_scores`: scaled scores, masked with minus infinity,
     /// `[head_index, query_pos, key_pos]`.
     AttnScores,
@@ -55,15 +60,19 @@ pub enum BlockSite {
     Z,
     /// `hook_attn_out`: what attention adds to the stream, `[pos, d_model]`.
     AttnOut,
-    /// `hook_resid_mid`: the stream between attention and MLP, `[pos, d_model]`.
+    /// `hook_resid_mid`: the stream between attention and MLP, `[pos, d_model]`; not where they run
+    /// side by side.
     ResidMid,
-    /// `ln2.hook_normalized`: the MLP's input (weight and bias applied), `[pos, d_model]`.
+    /// `ln2.hook_normalized`: the MLP's input (weight and bias applied), `[pos, d_model]`. Where
+    /// attention and MLP run side by side it reads `hook_resid_pre`.
     Ln2Normalized,
-    /// `mlp.hook_pre`: neurons before the activation function, `[pos, d_mlp]`.
+    /// `mlp.hook_pre`: neurons before the activation function; the gates of a gated MLP,
+    /// `[pos, d_mlp]`.
     MlpPre,
     /// `mlp.hook_pre_linear`: the up projection of a gated MLP, `[pos, d_mlp]`.
     MlpPreLinear,
-    /// `mlp.hook_post`: neurons after the activation function, `[pos, d_mlp]`.
+    /// `mlp.hook_post`: neurons after the activation function, times `mlp.hook_pre_linear` in a gated
+    /// MLP, `[pos, d_mlp]`.
     MlpPost,
     /// `hook_mlp_out`: what the MLP adds to the stream, `[pos, d_model]`.
     MlpOut,
@@ -98,12 +107,14 @@ pub struct UnknownHook(String);
 
 impl BlockSite {
     /// Every site of a block, in the order a pass reaches them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::ResidPre,
         Self::Ln1Normalized,
         Self::Q,
         Self::K,
         Self::V,
+        Self::RotQ,
+        Self::RotK,
         Self::AttnScores,
         Self::Pattern,
         Self::Z,
@@ -125,6 +136,8 @@ impl BlockSite {
             Self::Q => "attn.hook_q",
             Self::K => "attn.hook_k",
             Self::V => "attn.hook_v",
+            Self::RotQ => "attn.hook_rot_q",
+            Self::RotK => "attn.hook_rot_k",
             Self::AttnScores => "attn.hook_attn_scores",
             Self::Pattern => "attn.hook_pattern",
             Self::Z => "attn.hook_z",
@@ -147,6 +160,8 @@ impl BlockSite {
             Self::Q => "queries",
             Self::K => "keys",
             Self::V => "values",
+            Self::RotQ => "rotated queries",
+            Self::RotK => "rotated keys",
             Self::AttnScores => "scores",
             Self::Pattern => "attention",
             Self::Z => "z",
@@ -159,6 +174,14 @@ impl BlockSite {
             Self::MlpOut => "MLP out",
             Self::ResidPost => "residual out",
         }
+    }
+
+    /// Whether a position's values lie head by head, `[pos, head_index, d_head]`.
+    pub fn is_by_head(self) -> bool {
+        matches!(
+            self,
+            Self::Q | Self::K | Self::V | Self::RotQ | Self::RotK | Self::Z
+        )
     }
 
     /// Whether this is the residual stream itself rather than a branch that reads or adds to it.
@@ -210,9 +233,7 @@ impl HookPoint {
         match self {
             Self::Logits => &[Axis::Pos, Axis::DVocab],
             Self::Block { site, .. } => match site {
-                BlockSite::Q | BlockSite::K | BlockSite::V | BlockSite::Z => {
-                    &[Axis::Pos, Axis::Head, Axis::DHead]
-                }
+                site if site.is_by_head() => &[Axis::Pos, Axis::Head, Axis::DHead],
                 BlockSite::AttnScores | BlockSite::Pattern => {
                     &[Axis::Head, Axis::QueryPos, Axis::KeyPos]
                 }

@@ -17,29 +17,37 @@ pub enum Source {
 
 /// What the values at `hook` are computed from, in the order a formula would name them.
 pub fn inputs(config: &ModelConfig, hook: HookPoint) -> Vec<Source> {
-    use Source::{Before, Here, Weight};
-    let (layer, site) = match hook {
-        HookPoint::Embed => return vec![Weight(WeightPoint::Embed)],
-        HookPoint::PosEmbed => return vec![Weight(WeightPoint::PosEmbed)],
+    let sources = match hook {
+        HookPoint::Embed => vec![Source::Weight(WeightPoint::Embed)],
+        HookPoint::PosEmbed => vec![Source::Weight(WeightPoint::PosEmbed)],
         HookPoint::FinalNormalized => {
             let stream = HookPoint::block(config.n_layers - 1, BlockSite::ResidPost);
-            return vec![
-                Here(stream),
-                Weight(WeightPoint::FinalNormScale),
-                Weight(WeightPoint::FinalNormShift),
-            ];
+            vec![
+                Source::Here(stream),
+                Source::Weight(WeightPoint::FinalNormScale),
+                Source::Weight(WeightPoint::FinalNormShift),
+            ]
         }
-        HookPoint::Logits => {
-            return vec![
-                Here(HookPoint::FinalNormalized),
-                Weight(WeightPoint::Unembed),
-            ];
-        }
-        HookPoint::Block { layer, site } => (layer, site),
+        HookPoint::Logits => vec![
+            Source::Here(HookPoint::FinalNormalized),
+            Source::Weight(WeightPoint::Unembed),
+        ],
+        HookPoint::Block { layer, site } => inputs_in_block(config, layer, site),
     };
+    // Not every family has every place and every weight.
+    let is_there = |source: &Source| match source {
+        Source::Here(from) | Source::Before(from) => config.has_hook(*from),
+        Source::Weight(weight) => config.has_weight(*weight),
+    };
+    sources.into_iter().filter(is_there).collect()
+}
+
+fn inputs_in_block(config: &ModelConfig, layer: usize, site: BlockSite) -> Vec<Source> {
+    use Source::{Before, Here, Weight};
     let at = |site| HookPoint::block(layer, site);
     let weight = |site| Weight(WeightPoint::block(layer, site));
     let read = |from, matrix, bias| vec![Here(at(from)), weight(matrix), weight(bias)];
+    let is_rotary = config.rotary.is_some();
     match site {
         BlockSite::ResidPre if layer == 0 => {
             vec![Here(HookPoint::Embed), Here(HookPoint::PosEmbed)]
@@ -65,34 +73,47 @@ pub fn inputs(config: &ModelConfig, hook: HookPoint) -> Vec<Source> {
             WeightSite::Value,
             WeightSite::ValueBias,
         ),
+        BlockSite::RotQ => vec![Here(at(BlockSite::Q)), weight(WeightSite::QueryNorm)],
+        BlockSite::RotK => vec![Here(at(BlockSite::K)), weight(WeightSite::KeyNorm)],
+        BlockSite::AttnScores if is_rotary => {
+            vec![Here(at(BlockSite::RotQ)), Before(at(BlockSite::RotK))]
+        }
         BlockSite::AttnScores => vec![Here(at(BlockSite::Q)), Before(at(BlockSite::K))],
         BlockSite::Pattern => vec![Here(at(BlockSite::AttnScores))],
         BlockSite::Z => vec![Here(at(BlockSite::Pattern)), Before(at(BlockSite::V))],
         BlockSite::AttnOut => read(BlockSite::Z, WeightSite::Output, WeightSite::OutputBias),
         BlockSite::ResidMid => vec![Here(at(BlockSite::ResidPre)), Here(at(BlockSite::AttnOut))],
-        BlockSite::Ln2Normalized => read(
-            BlockSite::ResidMid,
-            WeightSite::Ln2Scale,
-            WeightSite::Ln2Shift,
+        BlockSite::Ln2Normalized => {
+            let stream = match config.is_parallel {
+                true => BlockSite::ResidPre,
+                false => BlockSite::ResidMid,
+            };
+            read(stream, WeightSite::Ln2Scale, WeightSite::Ln2Shift)
+        }
+        BlockSite::MlpPre if config.is_gated() => read(
+            BlockSite::Ln2Normalized,
+            WeightSite::MlpGate,
+            WeightSite::MlpGateBias,
         ),
         BlockSite::MlpPre | BlockSite::MlpPreLinear => read(
             BlockSite::Ln2Normalized,
             WeightSite::MlpIn,
             WeightSite::MlpInBias,
         ),
-        BlockSite::MlpPost => {
-            let mut sources = vec![Here(at(BlockSite::MlpPre))];
-            let up = at(BlockSite::MlpPreLinear);
-            if config.has_hook(up) {
-                sources.push(Here(up));
-            }
-            sources
-        }
+        BlockSite::MlpPost => vec![
+            Here(at(BlockSite::MlpPre)),
+            Here(at(BlockSite::MlpPreLinear)),
+        ],
         BlockSite::MlpOut => read(
             BlockSite::MlpPost,
             WeightSite::MlpOut,
             WeightSite::MlpOutBias,
         ),
+        BlockSite::ResidPost if config.is_parallel => vec![
+            Here(at(BlockSite::ResidPre)),
+            Here(at(BlockSite::AttnOut)),
+            Here(at(BlockSite::MlpOut)),
+        ],
         BlockSite::ResidPost => vec![Here(at(BlockSite::ResidMid)), Here(at(BlockSite::MlpOut))],
     }
 }
@@ -103,48 +124,60 @@ mod tests {
 
     use super::*;
 
+    const SHAPES: [&str; 5] = [
+        "gpt2",
+        "llama-3-8b",
+        "qwen2-0.5b",
+        "qwen3-0.6b",
+        "pythia-70m",
+    ];
+
     #[test]
     fn every_value_comes_from_earlier_ones_and_every_weight_is_used() {
-        let config = ModelConfig {
-            n_layers: 2,
-            ..ModelConfig::preset("gpt2").unwrap()
-        };
-        let mut used = BTreeSet::new();
-        for hook in config.hook_points() {
-            let sources = inputs(&config, hook);
-            assert!(!sources.is_empty(), "{hook}");
-            for source in sources {
-                match source {
-                    Source::Here(from) | Source::Before(from) => {
-                        assert!(from < hook, "{hook} from {from}");
-                        assert!(config.has_hook(from), "{from}");
-                    }
-                    Source::Weight(weight) => {
-                        used.insert(weight);
+        for name in SHAPES {
+            let config = ModelConfig {
+                n_layers: 2,
+                ..ModelConfig::preset(name).unwrap()
+            };
+            let mut used = BTreeSet::new();
+            for hook in config.hook_points() {
+                let sources = inputs(&config, hook);
+                assert!(!sources.is_empty(), "{name}: {hook}");
+                for source in sources {
+                    match source {
+                        Source::Here(from) | Source::Before(from) => {
+                            assert!(from < hook, "{name}: {hook} from {from}");
+                        }
+                        Source::Weight(weight) => {
+                            used.insert(weight);
+                        }
                     }
                 }
             }
-        }
 
-        let all: BTreeSet<WeightPoint> = config.weight_points().into_iter().collect();
-        assert_eq!(used, all);
+            let all: BTreeSet<WeightPoint> = config.weight_points().into_iter().collect();
+            assert_eq!(used, all, "{name}");
+        }
     }
 
     #[test]
     fn every_value_but_the_logits_is_used_by_another() {
-        let config = ModelConfig::preset("gpt2").unwrap();
-        let used: BTreeSet<HookPoint> = config
-            .hook_points()
-            .into_iter()
-            .flat_map(|hook| inputs(&config, hook))
-            .filter_map(|source| match source {
-                Source::Here(from) | Source::Before(from) => Some(from),
-                Source::Weight(_) => None,
-            })
-            .collect();
+        for name in SHAPES {
+            let config = ModelConfig::preset(name).unwrap();
+            let used: BTreeSet<HookPoint> = config
+                .hook_points()
+                .into_iter()
+                .flat_map(|hook| inputs(&config, hook))
+                .filter_map(|source| match source {
+                    Source::Here(from) | Source::Before(from) => Some(from),
+                    Source::Weight(_) => None,
+                })
+                .collect();
 
-        for hook in config.hook_points() {
-            assert!(hook == HookPoint::Logits || used.contains(&hook), "{hook}");
+            for hook in config.hook_points() {
+                let is_used = hook == HookPoint::Logits || used.contains(&hook);
+                assert!(is_used, "{name}: {hook}");
+            }
         }
     }
 }

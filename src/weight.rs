@@ -38,14 +38,18 @@ pub enum WeightSite {
     Query,
     /// `attn.b_Q`, `[n_heads * d_head]`.
     QueryBias,
-    /// `attn.W_K`, `[d_model, n_heads * d_head]`.
+    /// `attn.W_K`, `[d_model, n_kv_heads * d_head]`.
     Key,
-    /// `attn.b_K`, `[n_heads * d_head]`.
+    /// `attn.b_K`, `[n_kv_heads * d_head]`.
     KeyBias,
-    /// `attn.W_V`, `[d_model, n_heads * d_head]`.
+    /// `attn.W_V`, `[d_model, n_kv_heads * d_head]`.
     Value,
-    /// `attn.b_V`, `[n_heads * d_head]`.
+    /// `attn.b_V`, `[n_kv_heads * d_head]`.
     ValueBias,
+    /// `attn.q_norm.w`: the scale of the norm of each head's query, `[d_head]`.
+    QueryNorm,
+    /// `attn.k_norm.w`: the scale of the norm of each head's key, `[d_head]`.
+    KeyNorm,
     /// `attn.W_O`, `[n_heads * d_head, d_model]`.
     Output,
     /// `attn.b_O`, `[d_model]`.
@@ -54,7 +58,11 @@ pub enum WeightSite {
     Ln2Scale,
     /// `ln2.b`, `[d_model]`.
     Ln2Shift,
-    /// `mlp.W_in`, `[d_model, d_mlp]`.
+    /// `mlp.W_gate`: what a gated MLP's gates are made with, `[d_model, d_mlp]`.
+    MlpGate,
+    /// `mlp.b_gate`, `[d_mlp]`.
+    MlpGateBias,
+    /// `mlp.W_in`; in a gated MLP the up projection, `[d_model, d_mlp]`.
     MlpIn,
     /// `mlp.b_in`, `[d_mlp]`.
     MlpInBias,
@@ -66,7 +74,7 @@ pub enum WeightSite {
 
 impl WeightSite {
     /// Every weight of a block, in the order a pass uses them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Ln1Scale,
         Self::Ln1Shift,
         Self::Query,
@@ -75,10 +83,14 @@ impl WeightSite {
         Self::KeyBias,
         Self::Value,
         Self::ValueBias,
+        Self::QueryNorm,
+        Self::KeyNorm,
         Self::Output,
         Self::OutputBias,
         Self::Ln2Scale,
         Self::Ln2Shift,
+        Self::MlpGate,
+        Self::MlpGateBias,
         Self::MlpIn,
         Self::MlpInBias,
         Self::MlpOut,
@@ -96,10 +108,14 @@ impl WeightSite {
             Self::KeyBias => "attn.b_K",
             Self::Value => "attn.W_V",
             Self::ValueBias => "attn.b_V",
+            Self::QueryNorm => "attn.q_norm.w",
+            Self::KeyNorm => "attn.k_norm.w",
             Self::Output => "attn.W_O",
             Self::OutputBias => "attn.b_O",
             Self::Ln2Scale => "ln2.w",
             Self::Ln2Shift => "ln2.b",
+            Self::MlpGate => "mlp.W_gate",
+            Self::MlpGateBias => "mlp.b_gate",
             Self::MlpIn => "mlp.W_in",
             Self::MlpInBias => "mlp.b_in",
             Self::MlpOut => "mlp.W_out",

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::{VarBuilder, VarMap, ops};
+use candle_core::{Device, Tensor, Var};
+use candle_nn::ops;
 use llmscope::config::ModelConfig;
-use llmscope::model::Gpt2;
+use llmscope::model::Net;
 
 use crate::corpus::{Stream, Tokens, rng};
 use crate::first_weights::first_weights;
+
+/// What precedes the names in the file that is saved.
+const PREFIX: &str = "transformer.";
 
 /// Windows of held-out text computed at once.
 const HELD_OUT_BATCH: usize = 16;
@@ -21,7 +24,7 @@ pub struct Learner {
     pub config: ModelConfig,
     /// Every weight, under its checkpoint name.
     pub vars: Vec<(String, Var)>,
-    net: Gpt2,
+    net: Net,
 }
 
 impl Learner {
@@ -31,16 +34,11 @@ impl Learner {
         let first = first_weights(&mut rng(seed, Stream::Weights), config);
         for (spec, values) in config.weights().into_iter().zip(first) {
             let tensor = Tensor::from_vec(values, spec.shape, &Device::Cpu)?;
-            let name = format!("transformer.{}", spec.name);
+            let name = format!("{PREFIX}{}", spec.name);
             vars.push((name, Var::from_tensor(&tensor)?));
         }
 
-        let var_map = VarMap::new();
-        if let Ok(mut data) = var_map.data().lock() {
-            data.extend(vars.iter().cloned());
-        }
-        let vb = VarBuilder::from_varmap(&var_map, DType::F32, &Device::Cpu);
-        let net = Gpt2::load(config, vb.pp("transformer"))?;
+        let net = net_of(config, &vars, |var| var.as_tensor().clone())?;
         Ok(Self {
             config: config.clone(),
             vars,
@@ -56,11 +54,8 @@ impl Learner {
     }
 
     /// A net over the same weights that keeps no gradients.
-    pub fn frozen(&self) -> Result<Gpt2> {
-        let tensors = self.vars.iter();
-        let tensors = tensors.map(|(name, var)| (name.clone(), var.as_detached_tensor()));
-        let vb = VarBuilder::from_tensors(tensors.collect(), DType::F32, &Device::Cpu);
-        Ok(Gpt2::load(&self.config, vb.pp("transformer"))?)
+    pub fn frozen(&self) -> Result<Net> {
+        net_of(&self.config, &self.vars, Var::as_detached_tensor)
     }
 
     /// Mean loss in nats per token over windows that cover `held_out` once.
@@ -100,8 +95,20 @@ impl Learner {
     }
 }
 
+fn net_of(
+    config: &ModelConfig,
+    vars: &[(String, Var)],
+    tensor_of: impl Fn(&Var) -> Tensor,
+) -> Result<Net> {
+    let weights = vars.iter().map(|(name, var)| {
+        let name = name.strip_prefix(PREFIX).unwrap_or(name);
+        (name.to_owned(), tensor_of(var).into())
+    });
+    Ok(Net::load(config, &weights.collect())?)
+}
+
 /// The loss of each prediction in `rows`, `[batch, pos + 1]`, in nats, `[batch * pos]`.
-fn losses_of(net: &Gpt2, rows: &Tensor) -> Result<Tensor> {
+fn losses_of(net: &Net, rows: &Tensor) -> Result<Tensor> {
     let (n_batch, n_tokens) = rows.dims2()?;
     let n_pos = n_tokens - 1;
     let inputs = rows.narrow(1, 0, n_pos)?.contiguous()?; // [batch, pos]

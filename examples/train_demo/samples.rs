@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use candle_core::{Device, Tensor};
 use candle_nn::ops::softmax;
 use llmscope::config::ModelConfig;
-use llmscope::model::{Gpt2, KvCaches};
+use llmscope::model::{KvCaches, Net};
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use tokenizers::Tokenizer;
@@ -39,7 +39,7 @@ pub struct Sample {
 /// One sample for each prompt.
 pub fn samples(
     config: &ModelConfig,
-    net: &Gpt2,
+    net: &Net,
     tokenizer: &Tokenizer,
     seed: u64,
 ) -> Result<Vec<Sample>> {
@@ -57,7 +57,7 @@ pub fn samples(
 
 fn continuation(
     config: &ModelConfig,
-    net: &Gpt2,
+    net: &Net,
     tokenizer: &Tokenizer,
     prompt: &str,
     rng: &mut ChaCha8Rng,

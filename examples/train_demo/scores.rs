@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 use candle_nn::ops::log_softmax;
 use llmscope::config::ModelConfig;
 use llmscope::hook::{BlockSite, HookPoint};
-use llmscope::model::{Gpt2, KvCaches, Recorder};
+use llmscope::model::{KvCaches, Net, Recorder};
 
 use crate::corpus::{END_OF_TEXT_ID, Stream, rng};
 use crate::template::Dice as _;
@@ -50,7 +50,7 @@ impl CopyScore {
 }
 
 /// Scores a model on an end-of-text token followed by random tokens, twice the same.
-pub fn copy_score(config: &ModelConfig, net: &Gpt2, seed: u64) -> Result<CopyScore> {
+pub fn copy_score(config: &ModelConfig, net: &Net, seed: u64) -> Result<CopyScore> {
     let mut dice = rng(seed, Stream::Scores);
     let n_pos = 1 + 2 * COPY_LEN;
     let mut tokens = Vec::with_capacity(SEQUENCES * n_pos);

@@ -230,7 +230,7 @@ impl<'a> WeightYard<'a> {
         forth: f32,
     ) -> f32 {
         let slice = self.config.weight_slice(weight);
-        let n_tokens = slice.n_rows;
+        let n_tokens = slice.rows.len;
         let is_transposed = !slice.is_transposed;
         let n_fields = n_tokens.div_ceil(FIELD_TOKENS);
         let n_across = (n_fields as f32).sqrt().floor().max(1.0) as usize;

@@ -11,26 +11,28 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::LoadProgress;
 use super::error::ModelError;
-use crate::config::WeightSpec;
+use super::tensors::Stored;
+use crate::config::{Family, WeightSpec};
 
 /// The header's own cap, that of the safetensors format.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// Reads the tensors named by `specs`, under their names without a `transformer.` prefix.
+/// Reads the tensors named by `specs`, whether the file has the family's prefix before them or not.
 ///
 /// Files are read, never mapped: a file cut short while it is open is an error and not a signal.
 /// `fits` is asked before, with the bytes of the largest tensor, whether there is memory for all.
 pub(super) fn read(
     mut file: impl Read + Seek,
     path: &Path,
+    family: Family,
     specs: &[WeightSpec],
     fits: &dyn Fn(u64) -> Result<(), ModelError>,
     dtype: DType,
     device: &Device,
     progress: &mut dyn FnMut(LoadProgress),
-) -> Result<HashMap<String, Tensor>, ModelError> {
+) -> Result<HashMap<String, Stored>, ModelError> {
     let header = read_header(&mut file, path)?;
-    let wanted = check(&header, specs, path)?;
+    let wanted = check(&header, family, specs, path)?;
     let largest = wanted.values().map(|tensor| tensor.byte_count()).max();
     fits(largest.unwrap_or(0))?;
     let total_bytes = wanted.values().map(|tensor| tensor.byte_count()).sum();
@@ -53,7 +55,7 @@ pub(super) fn read(
             Tensor::from_raw_buffer(&bytes, tensor.dtype, &tensor.info.shape, &Device::Cpu)?;
         // Cast where the bytes are, so that only the wanted precision travels to the device.
         let weight = weight.to_dtype(dtype)?.to_device(device)?;
-        weights.insert(tensor.name.to_owned(), weight);
+        weights.insert(tensor.name.to_owned(), Stored::Plain(weight));
         done_bytes += tensor.byte_count();
         progress(LoadProgress {
             done_bytes,
@@ -134,19 +136,20 @@ fn read_header(file: &mut (impl Read + Seek), path: &Path) -> Result<Header, Mod
 /// Finds every tensor of `specs` in the header, sorted by where it lies in the file.
 fn check<'a>(
     header: &'a Header,
+    family: Family,
     specs: &'a [WeightSpec],
     path: &Path,
 ) -> Result<BTreeMap<u64, WantedTensor<'a>>, ModelError> {
-    let prefix = if header.tensors.contains_key("transformer.wte.weight") {
-        "transformer."
-    } else {
-        ""
-    };
+    // A checkpoint of the model within its head has a prefix that one of the model alone lacks.
+    let prefix = family.prefix();
     let key = |name: &str| {
-        if name == "lm_head.weight" {
-            name.to_owned()
-        } else {
-            format!("{prefix}{name}")
+        let has = |name: &str| header.tensors.contains_key(name);
+        let bare = name.strip_prefix(prefix).unwrap_or(name);
+        let prefixed = format!("{prefix}{bare}");
+        match (has(name), has(bare), has(&prefixed)) {
+            (false, true, _) => bare.to_owned(),
+            (false, false, true) => prefixed,
+            _ => name.to_owned(),
         }
     };
     let mut wanted = BTreeMap::new();
@@ -189,9 +192,21 @@ fn check<'a>(
 
 fn warn_of_extras(header: &Header, known: BTreeSet<String>) {
     for name in header.tensors.keys() {
-        let is_mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-        if !known.contains(name) && !is_mask && name != "lm_head.weight" {
+        if !known.contains(name) && !is_computed(name) && name != "lm_head.weight" {
             tracing::warn!("the checkpoint's tensor {name:?} is not part of the model; ignored");
         }
     }
+}
+
+/// Whether a tensor holds nothing learned, such as a mask, which old checkpoints keep.
+fn is_computed(name: &str) -> bool {
+    const ENDINGS: [&str; 6] = [
+        ".attn.bias",
+        ".attn.masked_bias",
+        ".attention.bias",
+        ".attention.masked_bias",
+        ".rotary_emb.inv_freq",
+        ".rotary_emb.cos_cached",
+    ];
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }

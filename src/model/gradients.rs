@@ -4,7 +4,7 @@
 use candle_core::{DType, Tensor, Var};
 
 use super::ablated::Ablated;
-use super::frozen::product;
+use super::net::product;
 use super::recorder::{Recorder, copy_out};
 use super::{Model, ModelError};
 use crate::ablation::Ablation;

@@ -5,7 +5,7 @@
 use candle_core::{DType, Tensor, Var};
 
 use super::ablated::Ablated;
-use super::frozen::product;
+use super::net::product;
 use super::recorder::Recorder;
 use super::{Model, ModelError};
 use crate::ablation::Ablation;

@@ -41,7 +41,7 @@ impl Need {
             } as u64)
             .sum();
         let n_cached = KV_CACHE_POSITIONS.min(config.n_ctx);
-        let cache = 2 * (config.n_layers * n_cached * config.n_heads * config.d_head) as u64;
+        let cache = 2 * (config.n_layers * n_cached * config.n_kv_heads * config.d_head) as u64;
         Self {
             weights: number * weights,
             // Captured values are f32, whatever the weights are.

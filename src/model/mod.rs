@@ -7,16 +7,16 @@ mod ablated;
 mod checkpoint;
 mod direct;
 mod error;
-mod frozen;
-mod gpt2;
 mod gradients;
 mod hub;
 mod integration;
 mod lens;
 mod memory;
+mod net;
 mod recorder;
 mod sampler;
 mod source;
+mod tensors;
 mod tokenizer;
 mod weights;
 
@@ -25,16 +25,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
 
 use ablated::Ablated;
 pub use error::ModelError;
-pub use gpt2::{Gpt2, KvCaches};
 pub use integration::Integration;
 pub use memory::{MEMORY_VARIABLE, available_memory};
+pub use net::{KvCaches, Net};
 pub use recorder::{Capture, Recorder};
 pub use sampler::{Sampler, SamplerSettings};
 pub use source::{ComputeDevice, ModelSource, Precision};
+pub use tensors::Stored;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::Weights;
 
@@ -67,7 +67,7 @@ pub struct LoadSettings {
 pub struct Model {
     name: String,
     config: ModelConfig,
-    net: Gpt2,
+    net: Net,
     tokenizer: Option<Tokenizer>,
     vocab: Vocab,
     weights: Option<Arc<Weights>>,
@@ -113,20 +113,18 @@ impl Model {
         let files = source.open(settings.is_offline)?;
         let config = files.config()?;
         let weights = files.read_weights(&config, settings.precision.dtype(), &device, progress)?;
-        let shared = Weights::new(&config, weights.clone());
-        let vb = VarBuilder::from_tensors(weights, settings.precision.dtype(), &device);
-        let net = Gpt2::load(&config, vb)?;
+        let net = Net::load(&config, &weights)?;
         let tokenizer = files.tokenizer()?;
         let vocab = tokenizer
             .as_ref()
             .map_or_else(Vocab::default, |tokenizer| tokenizer.vocab(config.d_vocab));
         Ok(Self {
             name: source.to_string(),
-            config,
             net,
             tokenizer,
             vocab,
-            weights: Some(Arc::new(shared)),
+            weights: Some(Arc::new(Weights::new(&config, weights))),
+            config,
             device,
         })
     }
@@ -143,18 +141,20 @@ impl Model {
         tensors: HashMap<String, Tensor>,
         device: Device,
     ) -> Result<Self, ModelError> {
-        let weights = Weights::new(&config, tensors.clone());
-        let vb = VarBuilder::from_tensors(tensors, DType::F32, &device);
-        let net = Gpt2::load(&config, vb)?;
+        let tensors = tensors.into_iter();
+        let tensors = tensors
+            .map(|(name, tensor)| (name, tensor.into()))
+            .collect();
+        let net = Net::load(&config, &tensors)?;
         Ok(Self {
-            weights: Some(Arc::new(weights)),
+            weights: Some(Arc::new(Weights::new(&config, tensors))),
             ..Self::from_net(name, config, net, device)
         })
     }
 
     /// Wraps a net made elsewhere, such as one in training; it has no tokenizer, and its weights
     /// can't be looked at.
-    pub fn from_net(name: &str, config: ModelConfig, net: Gpt2, device: Device) -> Self {
+    pub fn from_net(name: &str, config: ModelConfig, net: Net, device: Device) -> Self {
         Self {
             name: name.to_owned(),
             config,

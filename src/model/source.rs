@@ -9,11 +9,12 @@ use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use super::checkpoint;
 use super::error::ModelError;
 use super::memory::Need;
+use super::tensors::Stored;
 use super::tokenizer::Tokenizer;
 use super::{LoadProgress, hub};
 use crate::config::ModelConfig;
@@ -226,8 +227,9 @@ impl ModelFiles {
         dtype: DType,
         device: &Device,
         progress: &mut dyn FnMut(LoadProgress),
-    ) -> Result<HashMap<String, Tensor>, ModelError> {
+    ) -> Result<HashMap<String, Stored>, ModelError> {
         let specs = config.weights();
+        let family = config.family;
         // Weights on a GPU take no memory of the processor's.
         let fits = |largest_tensor: u64| match device {
             Device::Cpu => Need::of(config, dtype).check(largest_tensor),
@@ -237,14 +239,16 @@ impl ModelFiles {
             Self::Demo => {
                 let path = self.path("model.safetensors");
                 let file = Cursor::new(DEMO_WEIGHTS);
-                checkpoint::read(file, &path, &specs, &fits, dtype, device, progress)
+                checkpoint::read(file, &path, family, &specs, &fits, dtype, device, progress)
             }
             Self::Folder(_) => {
                 let path = self.needed("model.safetensors")?;
                 match File::open(&path) {
                     Ok(file) => {
                         let file = BufReader::with_capacity(1 << 16, file);
-                        checkpoint::read(file, &path, &specs, &fits, dtype, device, progress)
+                        checkpoint::read(
+                            file, &path, family, &specs, &fits, dtype, device, progress,
+                        )
                     }
                     Err(source) => Err(ModelError::Read { path, source }),
                 }

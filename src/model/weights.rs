@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Result, Tensor};
 
-use crate::config::{ModelConfig, WeightSlice};
+use super::tensors::Stored;
+use crate::config::{Family, ModelConfig, Stripes, WeightSlice};
 
 /// The learned weights of a model in memory, shared with it.
 #[derive(Clone, Debug)]
 pub struct Weights {
     config: ModelConfig,
-    tensors: HashMap<String, Tensor>,
+    tensors: HashMap<String, Stored>,
 }
 
 impl Weights {
-    pub(super) fn new(config: &ModelConfig, tensors: HashMap<String, Tensor>) -> Self {
+    pub(super) fn new(config: &ModelConfig, tensors: HashMap<String, Stored>) -> Self {
         Self {
             config: config.clone(),
             tensors,
@@ -27,36 +28,71 @@ impl Weights {
         &self.config
     }
 
-    /// The bytes that a number takes in memory; where tensors differ, the most.
-    pub fn bytes_per_number(&self) -> u64 {
-        let sizes = self
-            .tensors
-            .values()
-            .map(|tensor| tensor.dtype().size_in_bytes());
-        sizes.max().unwrap_or(4) as u64
+    /// The bytes that all weights take in memory.
+    pub fn byte_count(&self) -> u64 {
+        self.tensors.values().map(Stored::byte_count).sum()
     }
 
-    /// Numbers of the tensor that holds `slice`, row by row: its rows `rows` (a vector has one), and
-    /// `columns` counted from the first of the slice's. None if there is no such tensor or part.
+    /// The bytes that a tensor of the checkpoint takes in memory, if there is such a tensor.
+    pub fn bytes_of(&self, key: &str) -> Option<u64> {
+        self.tensors.get(key).map(Stored::byte_count)
+    }
+
+    /// The bytes that a number takes in memory, rounded up; where tensors differ, the most.
+    pub fn bytes_per_number(&self) -> u64 {
+        let sizes = self.tensors.values().map(|stored| {
+            let n_numbers = stored.element_count() as u64;
+            stored.byte_count().div_ceil(n_numbers.max(1))
+        });
+        sizes.max().unwrap_or(4)
+    }
+
+    /// Numbers of the part of a tensor that `slice` is, row by row as the tensor lies: rows `rows` (a
+    /// vector has one) and `columns`, both counted from the slice's first. None if there is no such
+    /// tensor or part.
     pub fn read(
         &self,
         slice: &WeightSlice,
         rows: Range<usize>,
         columns: Range<usize>,
     ) -> Option<Vec<f32>> {
-        let tensor = self.tensors.get(&slice.key)?;
-        if rows.end > slice.n_rows || columns.end > slice.columns.len() {
+        if rows.end > slice.rows.len || columns.end > slice.columns.len {
             return None;
         }
-        let first_column = slice.columns.start + columns.start;
+        let tensor = self.tensor(&slice.key)?;
         let part = if tensor.rank() == 1 {
-            tensor.narrow(0, first_column, columns.len())
+            picked(&tensor, 0, &slice.columns, columns)
         } else {
-            tensor
-                .narrow(0, rows.start, rows.len())
-                .and_then(|part| part.narrow(1, first_column, columns.len()))
+            picked(&tensor, 0, &slice.rows, rows)
+                .and_then(|part| picked(&part, 1, &slice.columns, columns))
         };
         part.and_then(|part| part.to_dtype(DType::F32)?.flatten_all()?.to_vec1())
             .ok()
     }
+
+    /// A tensor in the checkpoint's own shape.
+    fn tensor(&self, key: &str) -> Option<Tensor> {
+        let stored = self.tensors.get(key)?;
+        let tensor = stored.dequantized().ok()?;
+        let is_turned = matches!(stored, Stored::Quantized(_)) && self.is_in_out(key);
+        if is_turned {
+            tensor.t().ok()
+        } else {
+            Some(tensor)
+        }
+    }
+
+    /// Whether the checkpoint has this matrix as `[in, out]`.
+    fn is_in_out(&self, key: &str) -> bool {
+        self.config.family == Family::Gpt2 && key.starts_with("h.")
+    }
+}
+
+/// Those indices of a tensor's dimension that `stripes` has at `range`.
+fn picked(tensor: &Tensor, dim: usize, stripes: &Stripes, range: Range<usize>) -> Result<Tensor> {
+    if stripes.is_one() {
+        return tensor.narrow(dim, stripes.index(range.start), range.len());
+    }
+    let indices: Vec<u32> = range.map(|at| stripes.index(at) as u32).collect();
+    tensor.index_select(&Tensor::new(indices, tensor.device())?, dim)
 }

@@ -19,7 +19,17 @@ use llmscope::model::{LoadSettings, Model, ModelSource};
 use llmscope::trace::{ActivationCache, Pass, Trace};
 
 /// The fixtures: one folder each.
-pub const FAMILIES: [&str; 2] = ["gpt2", "gpt2-wide-mlp"];
+pub const FAMILIES: [&str; 9] = [
+    "gpt2",
+    "gpt2-wide-mlp",
+    "llama",
+    "llama3",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gpt_neox",
+    "gpt_neox-serial",
+];
 
 pub fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -78,7 +78,7 @@ impl VectorSource {
             Origin::Weight(weights, weight) => {
                 // Tokens are the tensor's rows, of the embedding and of the unembedding alike.
                 let slice = weights.config().weight_slice(*weight);
-                weights.read(&slice, 0..slice.n_rows, 0..slice.columns.len())?
+                weights.read(&slice, 0..slice.rows.len, 0..slice.columns.len)?
             }
         };
         let mut read = ReadVectors {

@@ -54,6 +54,7 @@ pub(super) fn formula(numbers: &Numbers<'_>, cell: CellId) -> Option<Formula> {
             BlockSite::Q => place.product("ln1", "W_Q"),
             BlockSite::K => place.product("ln1", "W_K"),
             BlockSite::V => place.product("ln1", "W_V"),
+            BlockSite::RotQ | BlockSite::RotK => None,
             BlockSite::AttnScores => place.score(layer),
             BlockSite::Pattern => place.softmax(),
             BlockSite::Z => place.mixture(),
@@ -365,6 +366,7 @@ impl Place<'_> {
         let (name, y) = match self.numbers.config().act_fn {
             ActFn::GeluNew => ("gelu_new", gelu_new(f64::from(x))),
             ActFn::Gelu => ("gelu", gelu(f64::from(x))),
+            ActFn::Silu => ("silu", f64::from(x) / (1.0 + f64::from(-x).exp())),
         };
         Some(Formula {
             rule: format!("{name}(pre)"),

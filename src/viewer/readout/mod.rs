@@ -234,6 +234,8 @@ enum Side {
     Model,
     /// Heads, and dimensions within each.
     Heads,
+    /// Dimensions of every head.
+    Width,
     /// Neurons.
     Mlp,
 }
@@ -249,9 +251,10 @@ fn sides(weight: WeightPoint) -> [Side; 2] {
             S::Query | S::Key | S::Value => [Side::Model, Side::Heads],
             S::QueryBias | S::KeyBias | S::ValueBias => [Side::None, Side::Heads],
             S::Output => [Side::Heads, Side::Model],
-            S::MlpIn => [Side::Model, Side::Mlp],
-            S::MlpInBias => [Side::None, Side::Mlp],
+            S::MlpGate | S::MlpIn => [Side::Model, Side::Mlp],
+            S::MlpGateBias | S::MlpInBias => [Side::None, Side::Mlp],
             S::MlpOut => [Side::Mlp, Side::Model],
+            S::QueryNorm | S::KeyNorm => [Side::None, Side::Width],
             S::Ln1Scale
             | S::Ln1Shift
             | S::Ln2Scale
@@ -275,6 +278,7 @@ fn weight_indices(numbers: &Numbers<'_>, cell: WeightCell) -> Vec<Index> {
             Side::Pos => indices.push(Index::plain(Axis::Pos, number)),
             Side::Model => indices.push(Index::plain(Axis::DModel, number)),
             Side::Mlp => indices.push(Index::plain(Axis::DMlp, number)),
+            Side::Width => indices.push(Index::plain(Axis::DHead, number)),
             Side::Heads => indices.extend([
                 Index::plain(Axis::Head, number / d_head),
                 Index::plain(Axis::DHead, number % d_head),
@@ -305,12 +309,7 @@ fn lens_indices(config: &ModelConfig, cell: WeightCell) -> Vec<usize> {
 /// The checkpoint's key and the indices within its tensor.
 fn stored_as(config: &ModelConfig, cell: WeightCell) -> String {
     let slice = config.weight_slice(cell.weight);
-    let (row, column) = if slice.is_transposed {
-        (cell.column, cell.row)
-    } else {
-        (cell.row, cell.column)
-    };
-    let column = slice.columns.start + column;
+    let (row, column) = slice.stored_at(cell.row, cell.column);
     match sides(cell.weight) {
         [Side::None, _] => format!("{}[{column}]", slice.key),
         _ => format!("{}[{row}, {column}]", slice.key),

@@ -101,9 +101,9 @@ impl<'a> Numbers<'a> {
         let slice = self.config().weight_slice(weight);
         let weights = self.model.weights.as_ref()?;
         if slice.is_transposed {
-            weights.read(&slice, column..column + 1, 0..slice.columns.len())
+            weights.read(&slice, column..column + 1, 0..slice.columns.len)
         } else {
-            weights.read(&slice, 0..slice.n_rows, column..column + 1)
+            weights.read(&slice, 0..slice.rows.len, column..column + 1)
         }
     }
 }

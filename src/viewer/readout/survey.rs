@@ -101,12 +101,12 @@ fn visit_values(trace: &Trace, cell: CellId, visit: &mut dyn FnMut(bool, &[f32])
 
 fn visit_weight(weights: &Weights, cell: WeightCell, visit: &mut dyn FnMut(bool, &[f32])) {
     let slice = weights.config().weight_slice(cell.weight);
-    let n_columns = slice.columns.len();
+    let n_columns = slice.columns.len;
     // What the tensor has as rows is what the weight has as columns where it is transposed.
     let own_row = (!slice.is_transposed).then_some(cell.row);
     let n_at_once = (CHUNK / n_columns.max(1)).max(1);
-    for first in (0..slice.n_rows).step_by(n_at_once) {
-        let rows = first..(first + n_at_once).min(slice.n_rows);
+    for first in (0..slice.rows.len).step_by(n_at_once) {
+        let rows = first..(first + n_at_once).min(slice.rows.len);
         let Some(values) = weights.read(&slice, rows, 0..n_columns) else {
             return;
         };

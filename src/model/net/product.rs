@@ -13,7 +13,7 @@ use candle_core::{
 /// # Errors
 ///
 /// If the shapes do not fit or the device fails.
-pub(super) fn product(xs: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub(in crate::model) fn product(xs: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if !xs.track_op() || weight.track_op() {
         return xs.matmul(weight);
     }

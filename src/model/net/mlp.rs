@@ -1,0 +1,47 @@
+//! The MLP: neurons that read the stream and write to it.
+
+use candle_core::{Result, Tensor};
+
+use super::BlockHooks;
+use super::linear::Linear;
+use crate::config::ActFn;
+use crate::hook::BlockSite::*;
+use crate::model::recorder::Recorder;
+
+/// An MLP, plain or gated.
+pub(super) struct Mlp {
+    /// What the activation function is applied to.
+    pub(super) pre: Linear,
+    /// What a gate is multiplied with; none in a plain MLP.
+    pub(super) up: Option<Linear>,
+    /// Back to the stream.
+    pub(super) out: Linear,
+    pub(super) act_fn: ActFn,
+}
+
+impl Mlp {
+    pub(super) fn forward<R: Recorder>(
+        &self,
+        xs: &Tensor,
+        hooks: &mut BlockHooks<'_, R>,
+    ) -> Result<Tensor> {
+        let pre = hooks.at(MlpPre, self.pre.forward(xs)?)?; // [batch, pos, d_mlp]
+        let post = match &self.up {
+            Some(up) => {
+                let pre_linear = hooks.at(MlpPreLinear, up.forward(xs)?)?; // [batch, pos, d_mlp]
+                (activate(&pre, self.act_fn)? * pre_linear)?
+            }
+            None => activate(&pre, self.act_fn)?,
+        };
+        let post = hooks.at(MlpPost, post)?; // [batch, pos, d_mlp]
+        self.out.forward(&post) // [batch, pos, d_model]
+    }
+}
+
+fn activate(pre: &Tensor, act_fn: ActFn) -> Result<Tensor> {
+    match act_fn {
+        ActFn::GeluNew => pre.gelu(),
+        ActFn::Gelu => pre.gelu_erf(),
+        ActFn::Silu => pre.silu(),
+    }
+}
