@@ -265,6 +265,20 @@ impl ModelConfig {
         }
     }
 
+    /// The bytes that the values of a step at `pos` take, every hook point recorded as f32; attention
+    /// has a row over all positions up to it.
+    pub fn step_bytes(&self, pos: usize) -> u64 {
+        let n_values: usize = self
+            .hook_points()
+            .into_iter()
+            .map(|hook| match hook.site() {
+                Some(BlockSite::AttnScores | BlockSite::Pattern) => self.n_heads * (pos + 1),
+                _ => self.width(hook),
+            })
+            .sum();
+        (n_values * size_of::<f32>()) as u64
+    }
+
     /// The weight tensors of a checkpoint of this model, in the order a pass uses them, named as the
     /// family's published checkpoints name them.
     ///

@@ -12,7 +12,17 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
     &[("hook", &["serde"]), ("weight", &[]), ("whole_file", &[])],
     &[("config", &["serde", "serde_json", "thiserror"])],
     &[
-        ("trace", &["safetensors", "serde_json", "thiserror"]),
+        (
+            "trace",
+            &[
+                "bytemuck",
+                "memmap2",
+                "safetensors",
+                "serde_json",
+                "tempfile",
+                "thiserror",
+            ],
+        ),
         ("ablation", &["thiserror"]),
         ("provenance", &[]),
     ],

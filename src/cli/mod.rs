@@ -2,6 +2,7 @@
 //!
 //! Standard output carries data; standard error carries progress and messages.
 
+mod bytes;
 mod completions;
 mod error;
 mod files;

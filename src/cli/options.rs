@@ -7,10 +7,12 @@ use std::str::FromStr;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
+use super::bytes::ByteSize;
 use super::error::CliError;
 use super::prompt::PromptArgs;
 use crate::ablation::Ablation;
 use crate::config::ModelConfig;
+use crate::engine::default_trace_memory;
 use crate::layout::Kind;
 use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings};
 
@@ -52,6 +54,10 @@ pub struct RunArgs {
     /// The same seed and settings choose the same tokens
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+    /// Memory for a text's values, such as 500MB or 2GB; what goes beyond is kept in a temporary file,
+    /// and no bit of it is lost [default: half of what is available]
+    #[arg(long, value_name = "SIZE")]
+    pub trace_memory: Option<ByteSize>,
 }
 
 /// What is shown in place of a model.
@@ -260,6 +266,12 @@ pub(super) fn check_ablations(parts: &[Ablation], config: &ModelConfig) -> Resul
 }
 
 impl RunArgs {
+    /// Bytes for the values of a text.
+    pub fn trace_memory_budget(&self) -> u64 {
+        self.trace_memory
+            .map_or_else(default_trace_memory, |size| size.0)
+    }
+
     /// Where and how the model is to be loaded.
     pub fn load_settings(&self) -> LoadSettings {
         LoadSettings {

@@ -14,7 +14,7 @@ use crate::engine::{
     EngineError, EngineHandle, EngineRequest, EngineUpdate, PauseReason, Prompt, SendError, replay,
 };
 use crate::model::{SamplerSettings, available_memory};
-use crate::trace::{OpenError, TraceFile};
+use crate::trace::{OpenError, Pass, TraceFile};
 use crate::viewer::app::{Subject, ViewerError, ViewerOptions};
 use crate::viewer::capture::PngError;
 use crate::viewer::scene::{ArcChoice, ColorBy, Pooling};
@@ -122,6 +122,9 @@ pub(super) fn start_engine_with(
     }
     let engine = EngineHandle::start()
         .map_err(|error| CliError::Failed(format!("cannot start the model's thread: {error}")))?;
+    if let Some(budget) = args.trace_memory {
+        engine.request(EngineRequest::SetTraceMemory(budget.0))?;
+    }
     engine.request(EngineRequest::Load {
         source: args.model.model.clone(),
         settings: args.load_settings(),
@@ -207,13 +210,32 @@ pub(super) fn run_text(
             }
             EngineUpdate::Lens { .. } => lens.push(update),
             EngineUpdate::LensDone => is_lens_awaited = false,
-            other => {
-                is_lens_awaited |= matches!(other, EngineUpdate::PassDone { .. });
-                updates.push(other);
+            EngineUpdate::PassDone { ref pass, .. } => {
+                is_lens_awaited = true;
+                share_values(&mut updates, pass);
+                updates.push(update);
             }
+            other => updates.push(other),
         }
     }
     Ok(with_lens(updates, &lens))
+}
+
+/// Gives what was told of a pass while it was computed the values that are kept of it, which may lie
+/// in a file: else they would be in memory all the same.
+fn share_values(updates: &mut [EngineUpdate], pass: &Pass) {
+    for update in updates.iter_mut().rev() {
+        match update {
+            EngineUpdate::Computed { values, .. } => {
+                for (hook, value) in values {
+                    if let Some(kept) = pass.cache.get(hook) {
+                        value.clone_from(kept);
+                    }
+                }
+            }
+            _ => return,
+        }
+    }
 }
 
 /// Opens a saved trace, and checks what it says of itself.

@@ -44,6 +44,8 @@ struct Summary {
     parts: Vec<Part>,
     #[serde(skip)]
     tree: SummaryNode,
+    /// Bytes of everything captured of the first token and of the last.
+    step_bytes: (u64, u64),
 }
 
 /// The embedding, a layer, or what follows the layers.
@@ -125,6 +127,7 @@ impl Summary {
             total: Amount::of(&tree),
             parts: tree.children.iter().map(Part::of).collect(),
             tree,
+            step_bytes: (config.step_bytes(0), config.step_bytes(config.n_ctx - 1)),
         }
     }
 
@@ -180,6 +183,14 @@ impl Summary {
             (
                 "memory",
                 format!("{} as {}", human_bytes(self.total.bytes), self.dtype),
+            ),
+            (
+                "captured values",
+                format!(
+                    "{} for the first token, {} for the last of a full context",
+                    human_bytes(self.step_bytes.0),
+                    human_bytes(self.step_bytes.1)
+                ),
             ),
         ];
         facts.iter().fold(String::new(), |mut text, (name, value)| {

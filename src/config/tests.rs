@@ -264,6 +264,18 @@ fn keys_and_values_have_their_own_number_of_heads() {
     );
 }
 
+#[test]
+fn a_step_of_gpt2_takes_its_widths_and_its_rows_of_attention() {
+    let config = ModelConfig::preset("gpt2").unwrap();
+
+    let (first, last) = (config.step_bytes(0), config.step_bytes(1023));
+
+    // 12 layers of 7 times 768 in the stream, 4 of heads, 2 times 3,072 neurons; 4 beside them.
+    let widths = 12 * (11 * 768 + 2 * 3072) + 3 * 768 + 50_257;
+    assert_eq!(first, 4 * (widths + 12 * 2 * 12));
+    assert_eq!(last - first, 4 * 12 * 2 * 12 * 1023);
+}
+
 /// As published: older files have `rope_theta` and `rope_scaling` beside the other fields.
 #[test]
 fn older_rotary_fields_are_read_too() {

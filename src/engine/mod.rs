@@ -25,8 +25,9 @@ use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::model::{
     LoadProgress, LoadSettings, Model, ModelError, ModelSource, SamplerSettings, Weights,
+    available_memory,
 };
-use crate::trace::{Activation, LensReading, Pass, Vocab};
+use crate::trace::{Activation, LensReading, Pass, SpillError, Vocab};
 
 pub use projector::{METRICS, Projector, ProjectorError, ProjectorUpdate, VectorSource};
 
@@ -58,6 +59,9 @@ pub enum EngineRequest {
     SetPrompt(Prompt),
     /// Choose how the next tokens are chosen; its random sequence begins anew.
     SetSampler(SamplerSettings),
+    /// Keep the values of a text in so many bytes of memory, and what goes beyond in a temporary file;
+    /// half of what is available at first. Holds from the next text on.
+    SetTraceMemory(u64),
     /// Choose one token and compute its position.
     Step,
     /// Choose and compute up to this many tokens, one after the other.
@@ -183,6 +187,9 @@ pub enum EngineError {
     /// A saved trace is shown, and a request needs the model.
     #[error("a saved trace has no weights to compute with; open its model for that")]
     NoWeights,
+    /// The values of a text can't be kept.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     /// The program has a fault.
     #[error("the model thread failed: {0}; this is a fault of the program, please report it")]
     Panicked(String),
@@ -291,6 +298,14 @@ impl Drop for EngineHandle {
             drop(worker.join());
         }
     }
+}
+
+/// Bytes for the values of a text, where nobody says otherwise: half of what is available, so that the
+/// system never has to swap for them.
+pub fn default_trace_memory() -> u64 {
+    /// Where nobody knows how much there is.
+    const MODEST: u64 = 2_000_000_000;
+    available_memory().map_or(MODEST, |available| available / 2)
 }
 
 /// A way to load a model.

@@ -132,6 +132,7 @@ pub(super) fn run(
             | EngineRequest::SetPrompt(_)
             | EngineRequest::SetAblations(_) => EngineUpdate::Failed(no_weights()),
             EngineRequest::SetSampler(_)
+            | EngineRequest::SetTraceMemory(_)
             | EngineRequest::Stop
             | EngineRequest::SetLens(_)
             | EngineRequest::CancelStudy(_) => continue,

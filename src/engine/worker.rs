@@ -12,11 +12,12 @@ use super::lens::LensQueue;
 use super::study::StudyQueue;
 use super::{
     EngineError, EngineRequest, EngineUpdate, LoadModel, LoadedModel, PauseReason, Prompt,
+    default_trace_memory,
 };
 use crate::ablation::Ablation;
 use crate::hook::HookPoint;
 use crate::model::{LoadProgress, Model, ModelError, Sampler, SamplerSettings, Session};
-use crate::trace::{Activation, ActivationCache, Pass};
+use crate::trace::{Activation, ActivationCache, Pass, SpillError, TraceMemory, TraceUsage};
 
 /// The other side is gone: the worker ends.
 struct Gone;
@@ -39,6 +40,8 @@ pub(super) fn run(
         lens: LensQueue::default(),
         ablations: Vec::new(),
         studies: StudyQueue::default(),
+        memory: TraceMemory::with_budget(default_trace_memory()),
+        is_spilling: false,
     };
     while let Some(work) = worker.next_work() {
         let outcome = catch_unwind(AssertUnwindSafe(|| match work {
@@ -107,6 +110,10 @@ struct Worker<'a> {
     ablations: Vec<Ablation>,
     /// Questions that are answered while no request waits.
     studies: StudyQueue,
+    /// Where the values of the text are kept.
+    memory: TraceMemory,
+    /// Whether some of them are in a file.
+    is_spilling: bool,
 }
 
 /// The text in progress.
@@ -224,6 +231,9 @@ impl Worker<'_> {
                 Sampler::new(&settings)?;
                 self.sampler_settings = settings;
                 self.sampler = None;
+            }
+            EngineRequest::SetTraceMemory(budget) => {
+                self.memory = TraceMemory::with_budget(budget);
             }
             EngineRequest::Step => {
                 if let ControlFlow::Break(reason) = self.step()? {
@@ -366,11 +376,17 @@ impl Worker<'_> {
             }
             other => other?,
         };
+        // Before the text goes on: if it fails, the text is as it was.
+        let pass = self.keep(Pass {
+            first_pos,
+            tokens: tokens.clone(),
+            cache,
+        })?;
         let mut text_tokens = match self.text.take() {
             Some(text) if first_pos > 0 => text.tokens,
             _ => Vec::new(),
         };
-        text_tokens.extend_from_slice(&tokens);
+        text_tokens.extend(tokens);
         self.text = Some(Text {
             session,
             tokens: text_tokens,
@@ -380,15 +396,32 @@ impl Worker<'_> {
             first_pos,
             values: since_last,
         })?;
-        let pass = Arc::new(Pass {
-            first_pos,
-            tokens,
-            cache,
-        });
+        let pass = Arc::new(pass);
         if self.has_lens {
             self.lens.push(Arc::clone(&pass));
         }
         Ok(self.tell(EngineUpdate::PassDone { pass, text })?)
+    }
+}
+
+impl Worker<'_> {
+    /// The pass, with its values where there is room for them.
+    fn keep(&mut self, pass: Pass) -> Result<Pass, SpillError> {
+        if pass.first_pos == 0 {
+            self.memory.begin_text();
+            self.is_spilling = false;
+        }
+        let pass = self.memory.keep(pass)?;
+        if !self.is_spilling && TraceUsage::of_pass(&pass).on_disk > 0 {
+            self.is_spilling = true;
+            tracing::warn!(
+                "the text's values take more than --trace-memory allows: from position {} on they are \
+                 kept in a temporary file in {}",
+                pass.first_pos,
+                self.memory.folder().display()
+            );
+        }
+        Ok(pass)
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) fn config() -> ModelConfig {
         n_layers: 2,
         d_model: 4,
         n_heads: 2,
+        n_kv_heads: 2,
         d_head: 2,
         d_mlp: 3,
         n_ctx: 8,
@@ -89,10 +90,17 @@ pub(super) fn pass(first_pos: usize, tokens: &[u32]) -> Pass {
     }
 }
 
+pub(super) fn passes() -> Vec<Pass> {
+    let texts = [(0, &[1, 2][..]), (2, &[4]), (3, &[0])];
+    texts
+        .map(|(first_pos, tokens)| pass(first_pos, tokens))
+        .into()
+}
+
 pub(super) fn trace() -> Trace {
     let mut trace = Trace::new(config());
-    for (first_pos, tokens) in [(0, &[1, 2][..]), (2, &[4]), (3, &[0])] {
-        trace.push(Arc::new(pass(first_pos, tokens)));
+    for pass in passes() {
+        trace.push(Arc::new(pass));
     }
     trace
 }

@@ -14,6 +14,7 @@ mod file_tests;
 mod fixture;
 mod header;
 mod lens;
+mod memory;
 mod part;
 mod reading;
 mod record;
@@ -27,10 +28,13 @@ use std::sync::Arc;
 pub use about::{About, Contents, Sampling};
 pub use error::{OpenError, SaveError};
 pub use lens::{Candidate, LENS_TOP, LensReading};
+pub use memory::{SpillError, TraceMemory, TraceUsage};
 pub use part::LensAt;
 pub use reading::{SavedTrace, TraceFile};
 pub use vocab::Vocab;
 pub use writer::{Recovered, TraceWriter, check_target, part_of, recover};
+
+use memory::Values;
 
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
@@ -38,10 +42,16 @@ use crate::hook::{BlockSite, HookPoint};
 /// The values at one hook point: f32 numbers, row by row, and their shape.
 ///
 /// Cloning shares the numbers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Activation {
     shape: Vec<usize>,
-    values: Arc<Vec<f32>>,
+    values: Values,
+}
+
+impl PartialEq for Activation {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.values() == other.values()
+    }
 }
 
 /// The values of one pass by hook point, in the order a pass reaches them.
@@ -89,7 +99,7 @@ impl Activation {
         );
         Self {
             shape,
-            values: Arc::new(values),
+            values: Values::Memory(Arc::new(values)),
         }
     }
 
@@ -100,7 +110,7 @@ impl Activation {
 
     /// The numbers, row by row.
     pub fn values(&self) -> &[f32] {
-        &self.values
+        self.values.as_slice()
     }
 }
 
@@ -134,9 +144,10 @@ impl<'a> TokenTrace<'a> {
         }
         let activation = self.pass.cache.get(&hook)?;
         let n_rows = *activation.shape.first()?;
-        let width = activation.values.len().checked_div(n_rows)?;
+        let values = activation.values();
+        let width = values.len().checked_div(n_rows)?;
         let start = (self.pos - self.pass.first_pos) * width;
-        activation.values.get(start..start + width)
+        values.get(start..start + width)
     }
 
     /// How much `head` at `hook` (scores or pattern) attends from here to each position up to
@@ -151,7 +162,7 @@ impl<'a> TokenTrace<'a> {
         }
         let query = self.pos - self.pass.first_pos;
         let start = (head * n_query + query) * n_key;
-        activation.values.get(start..start + self.pos + 1)
+        activation.values().get(start..start + self.pos + 1)
     }
 }
 
@@ -260,6 +271,7 @@ mod tests {
             n_layers: 1,
             d_model: 2,
             n_heads: 2,
+            n_kv_heads: 2,
             d_head: 1,
             ..ModelConfig::preset("gpt2").unwrap()
         }

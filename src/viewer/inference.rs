@@ -18,7 +18,7 @@ use crate::engine::{
 };
 use crate::hook::HookPoint;
 use crate::model::{LoadProgress, LoadSettings, ModelSource, SamplerSettings};
-use crate::trace::{Activation, ActivationCache, Pass, TokenTrace, Trace, Vocab};
+use crate::trace::{Activation, ActivationCache, Pass, TokenTrace, Trace, TraceUsage, Vocab};
 
 /// Keeps [`ActiveTrace`] up to date with the engine behind [`EngineLink`].
 pub struct InferencePlugin;
@@ -133,6 +133,8 @@ pub struct ActiveTrace {
     lens: Vec<Vec<Option<LensReading>>>,
     /// What passes set to zero.
     ablations: Vec<Ablation>,
+    /// What the recorded values take.
+    usage: TraceUsage,
     /// Whether this is a shape alone.
     is_shape: bool,
 }
@@ -154,6 +156,7 @@ impl ActiveTrace {
             live: None,
             lens: Vec::new(),
             ablations: Vec::new(),
+            usage: TraceUsage::default(),
             is_shape: true,
         }
     }
@@ -246,6 +249,11 @@ impl ActiveTrace {
         &self.lens
     }
 
+    /// The bytes that the recorded values take.
+    pub fn usage(&self) -> TraceUsage {
+        self.usage
+    }
+
     /// What passes set to zero.
     pub fn ablations(&self) -> &[Ablation] {
         &self.ablations
@@ -269,6 +277,7 @@ impl ActiveTrace {
             EngineUpdate::Loaded(model) => {
                 self.trace = Some(Trace::new(model.config.clone()));
                 self.model = Some(model);
+                self.usage = TraceUsage::default();
                 self.live = None;
                 self.lens.clear();
                 self.ablations.clear();
@@ -279,6 +288,7 @@ impl ActiveTrace {
                     && let Some(model) = &self.model
                 {
                     self.trace = Some(Trace::new(model.config.clone()));
+                    self.usage = TraceUsage::default();
                     self.lens.clear();
                 }
                 let n_pos = tokens.len();
@@ -298,6 +308,7 @@ impl ActiveTrace {
             EngineUpdate::PassDone { pass, .. } => {
                 self.live = None;
                 if let Some(trace) = &mut self.trace {
+                    self.usage += TraceUsage::of_pass(&pass);
                     trace.push(pass);
                 }
                 TraceEvent::PassDone

@@ -14,7 +14,7 @@ use crate::config::ModelConfig;
 use crate::figure::Axis;
 use crate::hook::HookPoint;
 use crate::model::{Model, Sampler, SamplerSettings};
-use crate::trace::{Trace, Vocab};
+use crate::trace::{Trace, TraceMemory, Vocab};
 
 /// Options of every plot of a text.
 #[derive(Clone, Debug, Args)]
@@ -61,8 +61,12 @@ impl TextArgs {
         })?;
         let mut recording = Recording::new(&model, is_wanted, &self.ablate)?;
         let mut trace = Trace::new(model.config().clone());
+        let mut memory = TraceMemory::with_budget(self.run.trace_memory_budget());
         recording.record(&prompt, sampler, self.max_new_tokens, &mut |pass| {
-            trace.push(Arc::new(pass));
+            let kept = memory.keep(pass);
+            trace.push(Arc::new(
+                kept.map_err(|error| CliError::Failed(error.to_string()))?,
+            ));
             Ok(())
         })?;
         Ok(Reading {

@@ -235,6 +235,7 @@ fn draw_ui(
         tour: camera_view.tour.run(),
         filming: &camera_view.filming,
         can_film_again: camera_view.again.is_ready(),
+        usage: trace.usage(),
     };
     let highlight = *pointed.highlight;
     for (cached, cell) in [

@@ -8,7 +8,7 @@ use crate::color::{Colormap, RangeEnd, RangeMode, RangeSettings, Scaling, Theme}
 use crate::engine::{LoadedModel, PauseReason};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::{CellId, Kind, ModelLayout};
-use crate::trace::TokenTrace;
+use crate::trace::{TokenTrace, TraceUsage};
 use crate::viewer::filming::Filming;
 use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::{Playback, Playhead};
@@ -83,6 +83,8 @@ pub struct UiView<'a> {
     pub filming: &'a Filming,
     /// Whether the last film of the window can be made again.
     pub can_film_again: bool,
+    /// What the recorded values take.
+    pub usage: TraceUsage,
 }
 
 /// One colour map in use.

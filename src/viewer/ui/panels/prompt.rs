@@ -1,12 +1,14 @@
 //! The prompt, how tokens are chosen, and what is shown.
 
-use egui::{Button, Slider, TextEdit, Ui};
+use egui::{Button, RichText, Slider, TextEdit, Ui};
 
 use super::plots::Plot;
 use super::plots::dock::Dock;
 use super::{Intent, ViewpointsSection, heading};
+use crate::analysis::{grouped, human_bytes};
 use crate::color::{RangeEnd, RangeMode, RangeSettings, Scaling, Theme};
 use crate::model::SamplerSettings;
+use crate::trace::TraceUsage;
 use crate::viewer::ui::theme;
 use crate::viewer::ui::view::UiView;
 
@@ -36,6 +38,27 @@ impl Default for PromptPanel {
             viewpoints: ViewpointsSection::default(),
         }
     }
+}
+
+/// How much has been recorded, and where it is.
+fn usage(ui: &mut Ui, view: &UiView<'_>) {
+    let TraceUsage { in_memory, on_disk } = view.usage;
+    let tokens = match view.tokens.len() {
+        1 => "1 token".to_owned(),
+        n => format!("{} tokens", grouped(n as u64)),
+    };
+    let mut text = format!("{tokens}, {} of values", human_bytes(in_memory + on_disk));
+    if on_disk > 0 {
+        text.push_str(&format!(" ({} on disk)", human_bytes(on_disk)));
+    }
+    let hint = "What goes beyond --trace-memory lies in a temporary file, every bit of it; the file goes \
+                with the text";
+    ui.label(
+        RichText::new(text)
+            .color(theme::weak_text(view.theme))
+            .small(),
+    )
+    .on_hover_text(hint);
 }
 
 impl PromptPanel {
@@ -98,6 +121,9 @@ impl PromptPanel {
                 intents.push(Intent::SaveTrace);
             }
         });
+        if !view.tokens.is_empty() {
+            usage(ui, view);
+        }
     }
 
     fn sampler(&mut self, ui: &mut Ui, intents: &mut Vec<Intent>) {
