@@ -99,7 +99,7 @@ fn a_plot_within_no_memory_is_the_same_and_leaves_no_file() {
 fn where_the_rest_can_not_be_kept_the_message_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("gone");
-    let mut command = plot("10kB", folder.path(), "plot.json");
+    let mut command = plot("0", folder.path(), "plot.json");
     command.env("TMPDIR", &nowhere);
 
     let output = program::output(&mut command);
