@@ -8,6 +8,7 @@
     reason = "each test file uses its own part of this one"
 )]
 
+pub mod checkpoints;
 pub mod program;
 
 use std::collections::BTreeMap;
