@@ -38,6 +38,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
                 "hf_hub",
                 "rayon",
                 "safetensors",
+                "serde",
                 "serde_json",
                 "sha2",
                 "thiserror",

@@ -9,6 +9,7 @@
 )]
 
 pub mod checkpoints;
+pub mod gguf;
 pub mod program;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,8 @@ mod build;
 
 pub(super) use build::{AddedToken, WordSplit, byte_level, merge_of_line, sentence_pieces};
 
+use serde::de::IgnoredAny;
+
 use super::error::ModelError;
 use crate::trace::Vocab;
 
@@ -28,8 +30,9 @@ pub struct TextStream<'a> {
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub(super) fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        let inner =
-            tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+        // The library takes for granted that what it reads is JSON to the end.
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| error.to_string())?;
+        let inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
         let anchor = ["a", "e", "0", "!"].iter().find_map(|text| {
             let token = inner.token_to_id(text)?;
             let decoded = inner.decode(&[token], false).ok()?;

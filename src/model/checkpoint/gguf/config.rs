@@ -201,7 +201,8 @@ impl Facts<'_> {
     /// A number that has no default.
     fn needed(&self, name: &str) -> Result<Value, ModelError> {
         match self.get(name) {
-            Some(fact @ (Fact::Int(_) | Fact::Float(_))) => Ok(value(fact)),
+            Some(fact @ Fact::Int(_)) => Ok(value(fact)),
+            Some(fact @ Fact::Float(number)) if number.is_finite() => Ok(value(fact)),
             _ => Err(self.lacks(name)),
         }
     }
