@@ -24,7 +24,11 @@ fn a_checkpoint_without_the_prefix_and_with_mask_buffers_is_the_same_model() {
     let masked = (Dtype::F32, vec![], (-1e4f32).to_le_bytes().to_vec());
     bare.insert("h.0.attn.masked_bias".to_owned(), masked);
     copy("gpt2", &["config.json"], folder.path());
-    fs::write(folder.path().join("model.safetensors"), safetensors_of(&bare)).unwrap();
+    fs::write(
+        folder.path().join("model.safetensors"),
+        safetensors_of(&bare),
+    )
+    .unwrap();
 
     let model = load_from(folder.path(), Precision::F32);
 
@@ -43,12 +47,21 @@ fn a_checkpoint_in_brain_floats_is_read_and_computed_in_either_precision() {
         })
         .collect();
     copy("gpt2", &["config.json"], folder.path());
-    fs::write(folder.path().join("model.safetensors"), safetensors_of(&halved)).unwrap();
+    fs::write(
+        folder.path().join("model.safetensors"),
+        safetensors_of(&halved),
+    )
+    .unwrap();
     let expected = logits(&load("gpt2"));
 
     // Weights cut to 8 bits of precision: the logits, which span 6.3, move by 0.03 to 0.05.
     let tolerance = 0.1;
-    for precision in [Precision::Auto, Precision::F32, Precision::F16, Precision::Bf16] {
+    for precision in [
+        Precision::Auto,
+        Precision::F32,
+        Precision::F16,
+        Precision::Bf16,
+    ] {
         let got = logits(&load_from(folder.path(), precision));
 
         let worst = worst(&got, &expected);

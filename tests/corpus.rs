@@ -1,8 +1,8 @@
 //! What the fuzzer once found worth keeping still comes as a value.
 
-mod common;
 #[path = "../fuzz/src/case.rs"]
 mod case;
+mod common;
 
 use std::fs;
 use std::path::Path;

@@ -6,11 +6,11 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use candle_core::quantized::GgmlDType;
 use common::checkpoints::{copy, safetensors_of, tensors, try_load};
 use common::fixture;
 use common::gguf::{file, random_tensors, wide_config};
 use common::program::assert_refused;
-use candle_core::quantized::GgmlDType;
 use llmscope::config::ModelConfig;
 use llmscope::model::Precision;
 use proptest::prelude::*;
@@ -50,7 +50,10 @@ fn survive_flips(path: &Path, opened: &Path, bytes: &[u8], range: std::ops::Rang
         fs::write(path, &damaged).unwrap();
         survive(opened)
     };
-    (0..N_FLIPS).map(loaded).filter(|is_loaded| *is_loaded).count()
+    (0..N_FLIPS)
+        .map(loaded)
+        .filter(|is_loaded| *is_loaded)
+        .count()
 }
 
 #[test]
@@ -59,7 +62,9 @@ fn a_safetensors_file_cut_anywhere_is_refused() {
     let path = folder.path().join("model.safetensors");
     let whole = fs::read(fixture("gpt2").join("model.safetensors")).unwrap();
     let header = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
-    let cuts = (0..header).step_by(3).chain((header..whole.len()).step_by(4096));
+    let cuts = (0..header)
+        .step_by(3)
+        .chain((header..whole.len()).step_by(4096));
 
     for n_bytes in cuts.chain([whole.len() - 1]) {
         fs::write(&path, &whole[..n_bytes]).unwrap();
@@ -112,7 +117,9 @@ fn a_file_of_pytorch_cut_anywhere_is_refused() {
         let folder = folder_with("gpt2-wide-mlp", &["config.json"]);
         let path = folder.path().join("pytorch_model.bin");
         let whole = fs::read(fixture("formats").join(name)).unwrap();
-        let ends = (0..4_000).step_by(3).chain((4_000..whole.len()).step_by(997));
+        let ends = (0..4_000)
+            .step_by(3)
+            .chain((4_000..whole.len()).step_by(997));
 
         for n_bytes in ends.chain([whole.len() - 1]) {
             fs::write(&path, &whole[..n_bytes]).unwrap();
@@ -151,11 +158,30 @@ fn a_tokenizer_with_flipped_bits_or_cut_is_no_panic() {
 fn field() -> impl Strategy<Value = String> {
     prop_oneof![
         proptest::sample::select(vec![
-            "model_type", "n_layer", "n_embd", "n_head", "n_inner", "n_positions", "vocab_size",
-            "hidden_size", "num_attention_heads", "num_key_value_heads", "num_hidden_layers",
-            "head_dim", "intermediate_size", "max_position_embeddings", "rope_theta",
-            "rope_scaling", "rope_parameters", "rotary_pct", "sliding_window", "layer_norm_epsilon",
-            "rms_norm_eps", "tie_word_embeddings", "bos_token_id", "hidden_act",
+            "model_type",
+            "n_layer",
+            "n_embd",
+            "n_head",
+            "n_inner",
+            "n_positions",
+            "vocab_size",
+            "hidden_size",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "num_hidden_layers",
+            "head_dim",
+            "intermediate_size",
+            "max_position_embeddings",
+            "rope_theta",
+            "rope_scaling",
+            "rope_parameters",
+            "rotary_pct",
+            "sliding_window",
+            "layer_norm_epsilon",
+            "rms_norm_eps",
+            "tie_word_embeddings",
+            "bos_token_id",
+            "hidden_act",
         ])
         .prop_map(str::to_owned),
         ".{0,8}",
@@ -170,8 +196,10 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
         any::<u64>().prop_map(Into::into),
         (0u64..300).prop_map(Into::into),
         any::<f64>().prop_map(Into::into),
-        proptest::sample::select(vec!["gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "gelu"])
-            .prop_map(Into::into),
+        proptest::sample::select(vec![
+            "gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "gelu"
+        ])
+        .prop_map(Into::into),
         ".{0,8}".prop_map(Into::into),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
@@ -244,7 +272,12 @@ fn a_gguf_header_that_claims_the_world_takes_no_memory() {
     let path = folder.path().join("model.gguf");
     let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
     let array = |kind: u32, count: u64| {
-        let array = [&9u32.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes()].concat();
+        let array = [
+            &9u32.to_le_bytes()[..],
+            &kind.to_le_bytes(),
+            &count.to_le_bytes(),
+        ]
+        .concat();
         [text("a"), array].concat()
     };
     for rest in [
@@ -303,19 +336,39 @@ fn an_archive_that_swells_or_lies_takes_no_memory() {
     let path = folder.path().join("pytorch_model.bin");
     let long_text = b"\x80\x02X\xff\xff\xff\xffabc.";
     // A dictionary with one tensor of 2^60 times 2^60 numbers.
-    let huge_shape = b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storage\
+    let huge_shape =
+        b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storage\
         ctorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01tQK\0\
         \x8a\x08\0\0\0\0\0\0\0\x10\x8a\x08\0\0\0\0\0\0\0\x10\x86K\x01K\x01\x86tRs.";
     for (bytes, words) in [
-        (archive(&[("a/data.pkl", b"xxxx")], 8, Some(u32::MAX - 1)), "compressed"),
-        (archive(&[("a/data.pkl", b".")], 0, Some(4_000_000_000)), "compressed"),
-        (archive(&[("a/data.pkl", long_text)], 0, None), "cannot be understood at byte 7"),
-        (archive(&[("a/data.pkl", huge_shape)], 0, None), "storage \"0\", which it lacks"),
         (
-            archive(&[("a/data.pkl", huge_shape), ("a/data/0", b"1234")], 0, None),
+            archive(&[("a/data.pkl", b"xxxx")], 8, Some(u32::MAX - 1)),
+            "compressed",
+        ),
+        (
+            archive(&[("a/data.pkl", b".")], 0, Some(4_000_000_000)),
+            "compressed",
+        ),
+        (
+            archive(&[("a/data.pkl", long_text)], 0, None),
+            "cannot be understood at byte 7",
+        ),
+        (
+            archive(&[("a/data.pkl", huge_shape)], 0, None),
+            "storage \"0\", which it lacks",
+        ),
+        (
+            archive(
+                &[("a/data.pkl", huge_shape), ("a/data/0", b"1234")],
+                0,
+                None,
+            ),
             "longer than its storage",
         ),
-        (archive(&[("a/data.pkl", b"\x80\x02}.")], 0, None), "no tensors by name"),
+        (
+            archive(&[("a/data.pkl", b"\x80\x02}.")], 0, None),
+            "no tensors by name",
+        ),
         (archive(&[("a/other", b"")], 0, None), "without data.pkl"),
         (archive(&[], 0, None), "not what torch.save writes"),
     ] {
@@ -343,7 +396,11 @@ fn a_pickle_of_anything_but_tensors_does_nothing() {
 
 #[test]
 fn small_files_that_are_huge_are_refused_unread() {
-    for name in ["config.json", "tokenizer.json", "model.safetensors.index.json"] {
+    for name in [
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors.index.json",
+    ] {
         let folder = folder_with("gpt2", &["config.json"]);
         if name == "tokenizer.json" {
             copy("gpt2", &["model.safetensors"], folder.path());
@@ -371,7 +428,11 @@ fn a_shape_that_the_file_does_not_bear_out_takes_no_memory() {
         ("vocab_size", 4_000_000, "embed_tokens"),
         ("num_hidden_layers", 1024, "layers.3."),
         ("intermediate_size", 1 << 20, "mlp."),
-        ("max_position_embeddings", 1 << 40, "max_position_embeddings"),
+        (
+            "max_position_embeddings",
+            1 << 40,
+            "max_position_embeddings",
+        ),
     ] {
         let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
         json[field] = value.into();

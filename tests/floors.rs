@@ -31,6 +31,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         (
             "model",
             &[
+                "bytemuck",
                 "candle_core",
                 "candle_nn",
                 "candle_transformers",

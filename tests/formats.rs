@@ -83,7 +83,10 @@ fn a_shard_that_is_missing_is_named() {
     let message = refusal(folder.path());
 
     assert!(message.contains(SHARDS[1]), "{message}");
-    assert!(message.contains("model.safetensors.index.json"), "{message}");
+    assert!(
+        message.contains("model.safetensors.index.json"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -122,14 +125,21 @@ fn an_index_leads_nowhere_but_to_its_own_folder() {
         place(folder.path(), &name, file);
 
         let message = refusal(folder.path());
-        assert!(message.contains("no file of this folder; refused"), "{message}");
+        assert!(
+            message.contains("no file of this folder; refused"),
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn a_file_of_pytorch_is_the_same_model() {
     let folder = folder_with_config("gpt2-wide-mlp");
-    fs::copy(fixture("formats/zip.bin"), folder.path().join("pytorch_model.bin")).unwrap();
+    fs::copy(
+        fixture("formats/zip.bin"),
+        folder.path().join("pytorch_model.bin"),
+    )
+    .unwrap();
     let expected = logits(&load("gpt2-wide-mlp"));
 
     let by_folder = load_from(folder.path(), Precision::Auto);

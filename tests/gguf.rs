@@ -69,7 +69,10 @@ fn eight_bit_weights_of_llama_cpps_converter_come_near() {
     for precision in [Precision::Auto, Precision::F32, Precision::Bf16] {
         let distance = distance_from_pytorch("gpt2-Q8_0.gguf", "gpt2", precision);
 
-        assert!(distance > 0.0 && distance < 0.1, "{precision:?}: {distance}");
+        assert!(
+            distance > 0.0 && distance < 0.1,
+            "{precision:?}: {distance}"
+        );
     }
 }
 
@@ -90,7 +93,10 @@ fn its_shape_is_that_of_the_models_config() {
 
 #[test]
 fn its_tokenizer_is_that_of_the_checkpoint() {
-    let (got, expected) = (load_from(&fixture_file("gpt2-F16.gguf"), Precision::Auto), load("gpt2"));
+    let (got, expected) = (
+        load_from(&fixture_file("gpt2-F16.gguf"), Precision::Auto),
+        load("gpt2"),
+    );
 
     assert_eq!(got.vocab(), expected.vocab());
     let (got, expected) = (got.tokenizer().unwrap(), expected.tokenizer().unwrap());
@@ -115,7 +121,10 @@ fn a_lone_file_in_a_folder_is_the_model_and_two_are_a_question() {
 
     fs::copy(fixture_file("gpt2-Q8_0.gguf"), folder.path().join("b.gguf")).unwrap();
     let message = refusal(folder.path());
-    assert!(message.contains("2 .gguf files") && message.contains("a.gguf"), "{message}");
+    assert!(
+        message.contains("2 .gguf files") && message.contains("a.gguf"),
+        "{message}"
+    );
 
     // Weights of a folder's own name are what the folder is for.
     for file in ["config.json", "model.safetensors"] {
@@ -138,7 +147,11 @@ fn every_kind_of_blocks_is_read_as_it_is_kept_and_as_numbers() {
             .iter()
             .map(|(name, tensor)| {
                 let is_turned = name.starts_with("h.") && tensor.rank() == 2;
-                let out_in = if is_turned { tensor.t().unwrap() } else { tensor.clone() };
+                let out_in = if is_turned {
+                    tensor.t().unwrap()
+                } else {
+                    tensor.clone()
+                };
                 let cut = quantize(&out_in.contiguous().unwrap(), dtype);
                 let cut = cut.dequantize(&Device::Cpu).unwrap();
                 let cut = if is_turned { cut.t().unwrap() } else { cut };
@@ -215,8 +228,16 @@ fn what_a_file_lacks_or_asks_for_is_told() {
         ("gpt2.block_count", Value::U32(0), "n_layer is 0"),
         ("gpt2.block_count", Value::U32(2), "blk.1.attn_norm.weight"),
         ("gpt2.block_count", Value::Bool(true), "gpt2.block_count"),
-        ("gpt2.attention.head_count", Value::U32(7), "multiple of n_head"),
-        ("gpt2.feed_forward_length", Value::U32(513), "blk.0.ffn_up.weight"),
+        (
+            "gpt2.attention.head_count",
+            Value::U32(7),
+            "multiple of n_head",
+        ),
+        (
+            "gpt2.feed_forward_length",
+            Value::U32(513),
+            "blk.0.ffn_up.weight",
+        ),
         ("gpt2.context_length", Value::I32(-1), "n_positions is -1"),
         (
             "gpt2.attention.layer_norm_epsilon",
@@ -239,7 +260,10 @@ fn numbers_that_cannot_be_read_are_told_by_the_tensors_name() {
     let config = wide_config();
     let mut bytes = file(&config, &random_tensors(&config, 1), GgmlDType::Q8_0, &[]);
     let name = b"blk.0.attn_output.weight";
-    let at = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    let at = bytes
+        .windows(name.len())
+        .position(|window| window == name)
+        .unwrap();
     // Behind the name: the number of dimensions, two dimensions, the kind of numbers.
     let kind = at + name.len() + 4 + 2 * 8;
     bytes[kind..kind + 4].copy_from_slice(&23u32.to_le_bytes());
@@ -255,9 +279,24 @@ fn numbers_that_cannot_be_read_are_told_by_the_tensors_name() {
 fn a_sentencepiece_tokenizer_reads_and_writes_words() {
     // Scores as SentencePiece gives them: later merges are worse.
     let pieces = [
-        ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("<0x0A>", 6), ("<0xE2>", 6), ("<0x82>", 6),
-        ("<0xAC>", 6), ("\u{2581}t", 1), ("he", 1), ("\u{2581}the", 1), ("\u{2581}c", 1),
-        ("at", 1), ("\u{2581}cat", 1), ("\u{2581}", 1), ("t", 1), ("h", 1), ("e", 1), ("c", 1),
+        ("<unk>", 2),
+        ("<s>", 3),
+        ("</s>", 3),
+        ("<0x0A>", 6),
+        ("<0xE2>", 6),
+        ("<0x82>", 6),
+        ("<0xAC>", 6),
+        ("\u{2581}t", 1),
+        ("he", 1),
+        ("\u{2581}the", 1),
+        ("\u{2581}c", 1),
+        ("at", 1),
+        ("\u{2581}cat", 1),
+        ("\u{2581}", 1),
+        ("t", 1),
+        ("h", 1),
+        ("e", 1),
+        ("c", 1),
         ("a", 1),
     ];
     let array = |values: Vec<Value>| Value::Array(values);
@@ -266,11 +305,22 @@ fn a_sentencepiece_tokenizer_reads_and_writes_words() {
         ("tokenizer.ggml.model", Value::String("llama".to_owned())),
         (
             "tokenizer.ggml.tokens",
-            array(pieces.iter().map(|(text, _)| Value::String((*text).to_owned())).collect()),
+            array(
+                pieces
+                    .iter()
+                    .map(|(text, _)| Value::String((*text).to_owned()))
+                    .collect(),
+            ),
         ),
         (
             "tokenizer.ggml.scores",
-            array(pieces.iter().enumerate().map(|(i, (_, kind))| Value::F32(score(i, *kind))).collect()),
+            array(
+                pieces
+                    .iter()
+                    .enumerate()
+                    .map(|(i, (_, kind))| Value::F32(score(i, *kind)))
+                    .collect(),
+            ),
         ),
         (
             "tokenizer.ggml.token_type",
@@ -291,7 +341,10 @@ fn a_sentencepiece_tokenizer_reads_and_writes_words() {
     // Token by token the space before a word is there, and a character is whole.
     assert_eq!(model.vocab().text(12), " cat");
     let mut stream = tokenizer.stream();
-    let written: Vec<String> = tokens.iter().map(|token| stream.push(*token).unwrap()).collect();
+    let written: Vec<String> = tokens
+        .iter()
+        .map(|token| stream.push(*token).unwrap())
+        .collect();
     assert_eq!(written, [" the", " cat", "\n", "", "", "\u{20ac}"]);
 }
 

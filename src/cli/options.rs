@@ -209,7 +209,7 @@ pub enum DeviceArg {
 /// The precision of weights and arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DtypeArg {
-    /// 32 bits, and quantized weights as their file has them
+    /// 32 bits, and quantised weights as their file has them
     Auto,
     /// 32 bits
     F32,

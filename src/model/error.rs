@@ -171,8 +171,10 @@ pub enum ModelError {
     /// The sampler's settings make no sense.
     #[error("{0}")]
     BadSampler(String),
-    /// The model was asked for by a name that is neither a folder nor a Hub name.
-    #[error("no model {0:?}: it is no folder here, nor a Hub name such as openai-community/gpt2")]
+    /// The model was asked for by a name that is neither a folder or file nor a Hub name.
+    #[error(
+        "no model {0:?}: it is no folder or file here, nor a Hub name such as openai-community/gpt2"
+    )]
     NoSuchModel(String),
     /// A file could not be had from the Hub.
     #[error("cannot fetch {file} of {repo}: {reason}")]

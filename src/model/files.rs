@@ -27,9 +27,9 @@ const WEIGHTS: [&str; 4] = [
     "pytorch_model.bin.index.json",
 ];
 /// A configuration has a few kilobytes.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
 /// The largest published tokenizers have some thirty megabytes.
-const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
+const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
 /// The files of a model, found.
 pub(super) enum ModelFiles {
@@ -86,7 +86,8 @@ impl ModelFiles {
             }),
             _ => Err(ModelError::Unsupported {
                 path: path.to_owned(),
-                reason: "it is no weights file; .safetensors, .bin and .gguf can be read".to_owned(),
+                reason: "it is no weights file; .safetensors, .bin and .gguf can be read"
+                    .to_owned(),
             }),
         }
     }
@@ -157,8 +158,8 @@ impl ModelFiles {
         if !path.exists() {
             return vocab_and_merges(folder);
         }
-        let read = read_small(&path, MAX_TOKENIZER_BYTES)
-            .and_then(|bytes| parse_tokenizer(path, &bytes));
+        let read =
+            read_small(&path, MAX_TOKENIZER_BYTES).and_then(|bytes| parse_tokenizer(path, &bytes));
         match read {
             Ok(tokenizer) => Ok(Some(tokenizer)),
             Err(error) => match vocab_and_merges(folder) {
@@ -184,7 +185,11 @@ fn whole_of(path: &Path, folder: &Path) -> PathBuf {
         Some((_, end)) if end.ends_with(".bin") => folder.join(WEIGHTS[3]),
         _ => return path.to_owned(),
     };
-    if index.exists() { index } else { path.to_owned() }
+    if index.exists() {
+        index
+    } else {
+        path.to_owned()
+    }
 }
 
 fn open_weights(folder: &Path, asked: Option<PathBuf>) -> Result<Checkpoint, ModelError> {

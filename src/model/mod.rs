@@ -115,6 +115,16 @@ impl Model {
         let files = source.open(settings.is_offline)?;
         let config = files.config()?;
         let tokenizer = files.tokenizer()?;
+        if let Some(tokenizer) = &tokenizer
+            && tokenizer.n_ids() > config.d_vocab
+        {
+            tracing::warn!(
+                "the tokenizer has tokens up to {}, but the model's end at {}; text with the others \
+                 cannot be read",
+                tokenizer.n_ids() - 1,
+                config.d_vocab - 1
+            );
+        }
         let plan = ReadPlan {
             dtype: settings.precision.asked(),
             device: &device,

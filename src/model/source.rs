@@ -51,7 +51,7 @@ pub enum ComputeDevice {
 /// The precision of weights and arithmetic; recorded values are always f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// 32 bits, and quantized weights as their file has them.
+    /// 32 bits, and quantised weights as their file has them.
     #[default]
     Auto,
     /// 32 bits.
@@ -197,7 +197,12 @@ mod tests {
         assert_eq!(source("demo"), ModelSource::Demo);
         assert_eq!(source("./demo"), ModelSource::Folder("./demo".into()));
         assert_eq!(source("src"), ModelSource::Folder("src".into()));
-        for file in ["models/a.gguf", "x.Q8_0.GGUF", "/m/model.safetensors", "Cargo.toml"] {
+        for file in [
+            "models/a.gguf",
+            "x.Q8_0.GGUF",
+            "/m/model.safetensors",
+            "Cargo.toml",
+        ] {
             assert_eq!(source(file), ModelSource::File(file.into()));
         }
         assert_eq!(

@@ -33,7 +33,10 @@ pub fn random_tensors(config: &ModelConfig, seed: u64) -> HashMap<String, Tensor
     let random = |spec: llmscope::config::WeightSpec| {
         let count = spec.element_count();
         let values: Vec<f32> = (0..count).map(|_| rng.random_range(-0.1..0.1)).collect();
-        (spec.name, Tensor::from_vec(values, spec.shape, &Device::Cpu).unwrap())
+        (
+            spec.name,
+            Tensor::from_vec(values, spec.shape, &Device::Cpu).unwrap(),
+        )
     };
     config.weights().into_iter().map(random).collect()
 }
@@ -105,8 +108,14 @@ pub fn file(
         })
         .collect();
     named.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(name, value)| (*name, value)).collect();
-    let tensors: Vec<(&str, &QTensor)> = named.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let metadata: Vec<(&str, &Value)> = metadata
+        .iter()
+        .map(|(name, value)| (*name, value))
+        .collect();
+    let tensors: Vec<(&str, &QTensor)> = named
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor))
+        .collect();
     let mut bytes = Cursor::new(Vec::new());
     write(&mut bytes, &metadata, &tensors).unwrap();
     bytes.into_inner()

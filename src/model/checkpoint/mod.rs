@@ -10,6 +10,7 @@ mod pytorch;
 mod read;
 mod safetensors;
 mod shards;
+mod tensor;
 mod zip;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,14 +202,18 @@ impl Checkpoint {
         for name in self.entries.keys() {
             let is_expected = NOTHING_LEARNED.iter().any(|end| name.ends_with(end));
             if !known.contains(name.as_str()) && !is_expected {
-                tracing::warn!("the checkpoint's tensor {name:?} is not part of the model; ignored");
+                tracing::warn!(
+                    "the checkpoint's tensor {name:?} is not part of the model; ignored"
+                );
             }
         }
     }
 }
 
 fn check(wanted: &Wanted<'_>, key: &str) -> Result<(), ModelError> {
-    let Wanted { spec, entry, part, .. } = wanted;
+    let Wanted {
+        spec, entry, part, ..
+    } = wanted;
     let expected = wanted.order.file_shape(&spec.shape);
     if entry.shape != expected {
         return Err(ModelError::WrongShape {

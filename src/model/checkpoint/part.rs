@@ -2,7 +2,7 @@
 //! that a file cut short while it is open is an error and not a signal.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::model::error::ModelError;

@@ -119,14 +119,17 @@ fn collect(
     for (name, tensor) in pickle.tensors() {
         let Some(place) = storage(tensor.storage.key) else {
             let key = tensor.storage.key;
-            return Err(part.damaged(format!("tensor {name:?} is in storage {key:?}, which it lacks")));
+            return Err(part.damaged(format!(
+                "tensor {name:?} is in storage {key:?}, which it lacks"
+            )));
         };
         let (shape, stride) = pickle
             .layout(&tensor)
             .ok_or_else(|| part.damaged(format!("tensor {name:?} has a shape of no numbers")))?;
         let mut numbers = numbers(tensor.storage.class);
         if !is_in_order(&shape, &stride) {
-            numbers = Numbers::Unreadable("numbers out of order (a view that was saved)".to_owned());
+            numbers =
+                Numbers::Unreadable("numbers out of order (a view that was saved)".to_owned());
         }
         let width = width(tensor.storage.class).unwrap_or(1);
         let first = tensor.offset.checked_mul(width);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::DType;
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
+use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::{Checkpoint, Entry, Naming, Numbers, Part};
 use crate::model::error::ModelError;
@@ -44,26 +44,25 @@ pub(super) fn entries(part: &Part, index: usize) -> Result<BTreeMap<String, Entr
     let metadata: Metadata = serde_json::from_slice(&json)
         .map_err(|error| part.damaged(format!("its header cannot be read ({error})")))?;
     let data_start = 8 + header_bytes;
-    let mut data_bytes = 0;
-    let mut entries = BTreeMap::new();
-    for (name, info) in metadata.tensors() {
-        let (start, end) = info.data_offsets;
-        data_bytes = data_bytes.max(end as u64);
-        let entry = Entry {
-            part: index,
-            offset: data_start.saturating_add(start as u64),
-            shape: info.shape.clone(),
-            numbers: numbers(info.dtype),
-        };
-        entries.insert(name, entry);
-    }
+    let tensors: BTreeMap<String, &TensorInfo> = metadata.tensors().into_iter().collect();
+    let ends = tensors.values().map(|info| info.data_offsets.1 as u64);
+    let data_bytes = ends.max().unwrap_or(0);
     if data_start.checked_add(data_bytes) != Some(file_bytes) {
         return Err(part.damaged(format!(
             "its tensors need {data_bytes} bytes, but {} follow the header",
             file_bytes - data_start
         )));
     }
-    Ok(entries)
+    let entry = |info: &TensorInfo| Entry {
+        part: index,
+        offset: data_start + info.data_offsets.0 as u64,
+        shape: info.shape.clone(),
+        numbers: numbers(info.dtype),
+    };
+    Ok(tensors
+        .into_iter()
+        .map(|(name, info)| (name, entry(info)))
+        .collect())
 }
 
 fn numbers(dtype: Dtype) -> Numbers {

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::{Checkpoint, Entry, Naming, Part, pytorch, read_small, safetensors};
 use crate::model::error::ModelError;
 
-/// An index of the largest models has a few megabytes.
-const MAX_INDEX_BYTES: u64 = 64 << 20;
+/// The indices of the largest models have a few megabytes.
+const MAX_INDEX_BYTES: u64 = 16 << 20;
 
 impl Checkpoint {
     /// The tensors of the files that `index`, such as `model.safetensors.index.json`, names.
@@ -88,8 +88,8 @@ fn merge(
 /// Which file each tensor is in. A file's name is a path within the folder and nothing else: an index
 /// from the net must not make the program read elsewhere.
 fn weight_map(json: &[u8]) -> Result<BTreeMap<String, String>, String> {
-    let index: Map<String, Value> =
-        serde_json::from_slice(json).map_err(|error| format!("it is not a JSON object: {error}"))?;
+    let index: Map<String, Value> = serde_json::from_slice(json)
+        .map_err(|error| format!("it is not a JSON object: {error}"))?;
     let Some(Value::Object(weight_map)) = index.get("weight_map") else {
         return Err("it lacks \"weight_map\", the files by tensor; fetch it again".to_owned());
     };
@@ -128,14 +128,29 @@ mod tests {
         for file in ["model-00001-of-00002.safetensors", "parts/a.safetensors"] {
             assert!(is_within(file), "{file}");
         }
-        for file in ["", "../x", "a/../../x", "/etc/passwd", "C:\\x", "a\\..\\x", "./x", "."] {
+        for file in [
+            "",
+            "../x",
+            "a/../../x",
+            "/etc/passwd",
+            "C:\\x",
+            "a\\..\\x",
+            "./x",
+            ".",
+        ] {
             assert!(!is_within(file), "{file}");
         }
     }
 
     #[test]
     fn an_index_without_files_is_refused() {
-        for json in ["", "[]", "{}", r#"{"weight_map": {}}"#, r#"{"weight_map": {"a": 1}}"#] {
+        for json in [
+            "",
+            "[]",
+            "{}",
+            r#"{"weight_map": {}}"#,
+            r#"{"weight_map": {"a": 1}}"#,
+        ] {
             assert!(weight_map(json.as_bytes()).is_err(), "{json}");
         }
     }

@@ -46,7 +46,9 @@ impl WordSplit {
     /// The split that llama.cpp knows by this name.
     pub(in crate::model) fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "gpt-2" | "gpt2" | "default" | "olmo" | "dolma" | "mpt" | "phi-2" | "jais" => Self::Gpt2,
+            "gpt-2" | "gpt2" | "default" | "olmo" | "dolma" | "mpt" | "phi-2" | "jais" => {
+                Self::Gpt2
+            }
             "smollm" | "starcoder" | "refact" | "command-r" | "codeshell" => Self::Gpt2Digits,
             "llama-bpe" | "llama3" | "llama-v3" | "smaug-bpe" | "dbrx" | "lfm2" => Self::Llama3,
             "qwen2" | "deepseek-r1-qwen" | "stablelm2" | "hunyuan" | "megrez" => Self::Qwen2,
@@ -102,7 +104,7 @@ pub(in crate::model) fn byte_level(
     })
 }
 
-/// A SentencePiece BPE, such as Llama 2's: what is merged first is what has the greater score.
+/// A `SentencePiece` BPE, such as Llama 2's: what is merged first is what has the greater score.
 pub(in crate::model) fn sentence_pieces(
     pieces: &[(String, f32)],
     unknown: Option<&str>,
@@ -153,9 +155,13 @@ fn merges_by_score(pieces: &[(String, f32)]) -> Vec<[&str; 2]> {
             }
         }
     }
-    merges.sort_by(|(a_score, a_left, a_right, _), (b_score, b_left, b_right, _)| {
-        b_score.total_cmp(a_score).then((a_left, a_right).cmp(&(b_left, b_right)))
-    });
+    merges.sort_by(
+        |(a_score, a_left, a_right, _), (b_score, b_left, b_right, _)| {
+            b_score
+                .total_cmp(a_score)
+                .then((a_left, a_right).cmp(&(b_left, b_right)))
+        },
+    );
     merges.into_iter().map(|(.., merge)| merge).collect()
 }
 

@@ -18,6 +18,8 @@ pub struct Tokenizer {
     /// A token and its text, which others are decoded after: some tokenizers leave out the space that
     /// a text begins with.
     anchor: Option<(u32, String)>,
+    /// How many numbers its tokens take: one more than the greatest.
+    n_ids: usize,
 }
 
 /// Turns tokens into text as they come, holding back characters that are not whole yet.
@@ -38,13 +40,17 @@ impl Tokenizer {
             let decoded = inner.decode(&[token], false).ok()?;
             (decoded == **text).then_some((token, decoded))
         });
-        Ok(Self { inner, anchor })
+        let greatest = inner.get_vocab(true).into_values().max();
+        Ok(Self {
+            anchor,
+            n_ids: greatest.map_or(0, |id| id as usize + 1),
+            inner,
+        })
     }
 
     /// How many numbers its tokens take: one more than the greatest.
     pub(super) fn n_ids(&self) -> usize {
-        let ids = self.inner.get_vocab(true).into_values();
-        ids.max().map_or(0, |id| id as usize + 1)
+        self.n_ids
     }
 
     /// The tokens of a text, with no special tokens added.
@@ -96,7 +102,7 @@ impl Tokenizer {
     ///
     /// A token that holds part of a character reads as the tokenizer spells its bytes.
     pub(super) fn vocab(&self, d_vocab: usize) -> Vocab {
-        let n_tokens = self.n_ids().min(d_vocab);
+        let n_tokens = self.n_ids.min(d_vocab);
         let text = |token: u32| match self.decode_within(&[token]) {
             Ok(text) if !text.contains(REPLACEMENT) => text,
             _ => self

@@ -167,10 +167,12 @@ impl Facts<'_> {
     fn vocab_size(&self) -> Result<Value, ModelError> {
         let embedding = self.header.tensors.get("token_embd.weight");
         let n_rows = embedding.and_then(|embedding| embedding.shape.first().copied());
-        n_rows.map(Value::from).ok_or_else(|| ModelError::MissingTensor {
-            path: self.part.path().to_owned(),
-            name: "token_embd.weight".to_owned(),
-        })
+        n_rows
+            .map(Value::from)
+            .ok_or_else(|| ModelError::MissingTensor {
+                path: self.part.path().to_owned(),
+                name: "token_embd.weight".to_owned(),
+            })
     }
 
     fn d_head(&self) -> Result<f64, ModelError> {

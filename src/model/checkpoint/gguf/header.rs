@@ -114,7 +114,9 @@ impl Reader<'_> {
                 )));
             }
             let start = self.position();
-            self.buffer = self.part.bytes_at(start, n_bytes.max(BUFFER_BYTES).min(left))?;
+            self.buffer = self
+                .part
+                .bytes_at(start, n_bytes.max(BUFFER_BYTES).min(left))?;
             self.offset = start + self.buffer.len() as u64;
             self.used = 0;
         }
@@ -180,7 +182,7 @@ impl Reader<'_> {
             9 => return Err(self.part.damaged("its header has arrays of arrays")),
             _ => return Err(self.unknown_kind(kind)),
         };
-        let n_bytes = count.checked_mul(width).unwrap_or(u64::MAX);
+        let n_bytes = count.saturating_mul(width);
         let bytes = self.bytes(n_bytes)?;
         let words = bytes.as_chunks::<4>().0;
         Ok(match kind {

@@ -1,4 +1,4 @@
-//! GGUF: one file with a model's shape, tokenizer and weights, often quantized, as llama.cpp writes.
+//! GGUF: one file with a model's shape, tokenizer and weights, often quantised, as llama.cpp writes.
 
 mod config;
 mod header;

@@ -115,9 +115,18 @@ mod tests {
             ("model.embed_tokens.weight", "token_embd.weight"),
             ("model.norm.weight", "output_norm.weight"),
             ("lm_head.weight", "output.weight"),
-            ("model.layers.11.self_attn.q_norm.weight", "blk.11.attn_q_norm.weight"),
-            ("model.layers.0.post_attention_layernorm.weight", "blk.0.ffn_norm.weight"),
-            ("gpt_neox.layers.1.mlp.dense_4h_to_h.weight", "blk.1.ffn_down.weight"),
+            (
+                "model.layers.11.self_attn.q_norm.weight",
+                "blk.11.attn_q_norm.weight",
+            ),
+            (
+                "model.layers.0.post_attention_layernorm.weight",
+                "blk.0.ffn_norm.weight",
+            ),
+            (
+                "gpt_neox.layers.1.mlp.dense_4h_to_h.weight",
+                "blk.1.ffn_down.weight",
+            ),
             ("embed_out.weight", "output.weight"),
             ("something.else", "something.else"),
         ] {

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::header::{Fact, Header};
-use crate::model::tokenizer::{
-    AddedToken, WordSplit, byte_level, merge_of_line, sentence_pieces,
-};
+use crate::model::tokenizer::{AddedToken, WordSplit, byte_level, merge_of_line, sentence_pieces};
+
+/// More tokens or merges than any model has.
+const MOST_TOKENS: usize = 1 << 22;
 
 /// The kinds of tokens, as llama.cpp counts them.
 const UNKNOWN: i32 = 2;
@@ -22,9 +23,15 @@ pub(super) fn tokenizer_json(header: &Header) -> Result<Option<Value>, String> {
         header.facts.get("tokenizer.ggml.model"),
         header.facts.get("tokenizer.ggml.tokens"),
     ) {
-        (Some(Fact::Text(kind)), Some(Fact::Texts(tokens))) => (kind.as_str(), tokens),
+        (Some(Fact::Text(kind)), Some(Fact::Texts(tokens))) if tokens.len() <= MOST_TOKENS => {
+            (kind.as_str(), tokens)
+        }
         (None, _) => return Ok(None),
-        _ => return Err("tokenizer.ggml.tokens is no list of texts".to_owned()),
+        _ => {
+            return Err(format!(
+                "tokenizer.ggml.tokens is no list of at most {MOST_TOKENS} texts"
+            ));
+        }
     };
     match kind {
         "gpt2" => Ok(Some(gpt2(header, tokens)?)),
@@ -40,14 +47,21 @@ pub(super) fn tokenizer_json(header: &Header) -> Result<Option<Value>, String> {
 }
 
 fn gpt2(header: &Header, tokens: &[String]) -> Result<Value, String> {
-    let Some(Fact::Texts(lines)) = header.facts.get("tokenizer.ggml.merges") else {
-        return Err("tokenizer.ggml.merges is no list of texts".to_owned());
+    let lines = match header.facts.get("tokenizer.ggml.merges") {
+        Some(Fact::Texts(lines)) if lines.len() <= MOST_TOKENS => lines,
+        _ => {
+            return Err(format!(
+                "tokenizer.ggml.merges is no list of at most {MOST_TOKENS} texts"
+            ));
+        }
     };
     let merge = |line: &String| merge_of_line(line).ok_or(format!("{line:?} is no merge"));
     let merges = lines.iter().map(merge).collect::<Result<_, _>>()?;
     let split = match header.facts.get("tokenizer.ggml.pre") {
         Some(Fact::Text(name)) => WordSplit::named(name).unwrap_or_else(|| {
-            tracing::warn!("how {name:?} cuts text into words is not known; it is cut as GPT-2 does");
+            tracing::warn!(
+                "how {name:?} cuts text into words is not known; it is cut as GPT-2 does"
+            );
             WordSplit::Gpt2
         }),
         _ => WordSplit::Gpt2,
