@@ -36,6 +36,21 @@ test: $(SETUP) ## Run all tests
 bench: $(SETUP) ## Measure speed
 	$(CARGO) bench $(ARGS)
 
+# Coverage for the fuzzer, on the stable toolchain.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+# So that build scripts and macros are not slowed down.
+FUZZ_TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_SECONDS ?= 3600
+
+.PHONY: fuzz
+fuzz: $(SETUP) ## Feed the loader what nobody would write, for an hour (FUZZ_SECONDS)
+	@mkdir -p fuzz/corpus fuzz/artifacts
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) run --release --manifest-path fuzz/Cargo.toml --locked \
+		--target $(FUZZ_TARGET) --bin load -- fuzz/corpus fuzz/seeds -artifact_prefix=fuzz/artifacts/ \
+		-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=1024 -max_len=32768 $(ARGS)
+
 .PHONY: shots
 shots: $(SETUP) ## Render the standard views to target/shots
 	$(CARGO) run --release --example shots -- $(ARGS)

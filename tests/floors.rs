@@ -31,6 +31,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         (
             "model",
             &[
+                "bytemuck",
                 "candle_core",
                 "candle_nn",
                 "candle_transformers",
@@ -38,6 +39,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
                 "hf_hub",
                 "rayon",
                 "safetensors",
+                "serde",
                 "serde_json",
                 "sha2",
                 "thiserror",

@@ -19,8 +19,8 @@ use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerS
 /// Which model.
 #[derive(Clone, Debug, Args)]
 pub struct ModelArgs {
-    /// The model: `demo` (within the program), a folder, or a Hub name such as
-    /// `openai-community/gpt2-medium`, with `@revision` for another than the main one
+    /// The model: `demo` (within the program), a folder, a file such as `model.gguf`, or a Hub name
+    /// such as `openai-community/gpt2-medium`, with `@revision` for another than the main one
     #[arg(long, value_name = "MODEL", default_value_t, hide_default_value = true)]
     pub model: ModelSource,
     /// Instead of a model, the shape alone of a published one
@@ -32,7 +32,7 @@ pub struct ModelArgs {
     )]
     pub arch: Option<String>,
     /// The precision of weights and arithmetic
-    #[arg(long, value_name = "DTYPE", default_value = "f32")]
+    #[arg(long, value_name = "DTYPE", default_value = "auto")]
     pub dtype: DtypeArg,
     /// Use only files already fetched from the Hub
     #[arg(long)]
@@ -209,6 +209,8 @@ pub enum DeviceArg {
 /// The precision of weights and arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DtypeArg {
+    /// 32 bits, and quantised weights as their file has them
+    Auto,
     /// 32 bits
     F32,
     /// 16 bits, IEEE
@@ -332,7 +334,7 @@ impl DtypeArg {
     /// Bytes of one number.
     pub fn byte_count(self) -> u64 {
         match self {
-            Self::F32 => 4,
+            Self::Auto | Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
         }
     }
@@ -340,7 +342,7 @@ impl DtypeArg {
     /// The name as given.
     pub fn name(self) -> &'static str {
         match self {
-            Self::F32 => "f32",
+            Self::Auto | Self::F32 => "f32",
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
         }
@@ -350,6 +352,7 @@ impl DtypeArg {
 impl From<DtypeArg> for Precision {
     fn from(dtype: DtypeArg) -> Self {
         match dtype {
+            DtypeArg::Auto => Self::Auto,
             DtypeArg::F32 => Self::F32,
             DtypeArg::F16 => Self::F16,
             DtypeArg::Bf16 => Self::Bf16,

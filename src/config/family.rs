@@ -58,6 +58,14 @@ impl Family {
         }
     }
 
+    /// What a checkpoint calls an unembedding that is not the embedding's.
+    pub fn own_unembedding(self) -> &'static str {
+        match self {
+            Self::GptNeox => "embed_out.weight",
+            _ => "lm_head.weight",
+        }
+    }
+
     /// A sentence for those who come with another: `the families that work are ...`.
     pub fn those_that_work() -> String {
         let names = Self::ALL.map(|family| format!("{:?}", family.name()));

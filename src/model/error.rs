@@ -24,14 +24,18 @@ pub enum ModelError {
         source: io::Error,
     },
     /// A folder has no file of a name that is needed.
-    #[error("{} has no {file}; a model folder needs config.json and model.safetensors", folder.display())]
+    #[error(
+        "{} has no {file}; a model is a folder with config.json and weights (model.safetensors, its \
+         shards and index, or pytorch_model.bin), or one .gguf file",
+        folder.display()
+    )]
     NoFile {
         /// The folder.
         folder: PathBuf,
         /// The file it lacks.
-        file: &'static str,
+        file: String,
     },
-    /// `config.json` can't be used.
+    /// What describes the model can't be used: `config.json`, or a GGUF file's header.
     #[error("cannot use {}: {source}", path.display())]
     Config {
         /// The file.
@@ -39,24 +43,32 @@ pub enum ModelError {
         /// The field and the fault.
         source: ConfigError,
     },
-    /// The weights file is damaged or not safetensors.
-    #[error("{} is not a whole safetensors file: {reason}; it may be cut short, fetch it again", path.display())]
+    /// A weights file is damaged or not what its name says.
+    #[error("{} is not a whole weights file: {reason}; it may be cut short, fetch it again", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// A tensor that `config.json` calls for is absent.
-    #[error("{} has no tensor {name:?}, which its config.json calls for", path.display())]
+    /// A file asks for something that is not implemented.
+    #[error("cannot use {}: {reason}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it asks for, and what to do.
+        reason: String,
+    },
+    /// A tensor that the model's shape calls for is absent.
+    #[error("{} has no tensor {name:?}, which the model's config calls for", path.display())]
     MissingTensor {
         /// The file.
         path: PathBuf,
         /// The tensor.
         name: String,
     },
-    /// A tensor's shape is not what `config.json` calls for.
-    #[error("tensor {name:?} in {} has shape {got:?}, but config.json calls for {expected:?}", path.display())]
+    /// A tensor's shape is not what the model's shape calls for.
+    #[error("tensor {name:?} in {} has shape {got:?}, but the model's config calls for {expected:?}", path.display())]
     WrongShape {
         /// The file.
         path: PathBuf,
@@ -68,7 +80,11 @@ pub enum ModelError {
         expected: Vec<usize>,
     },
     /// A tensor's numbers are of a kind that can't be computed with.
-    #[error("tensor {name:?} in {} holds {got}; F32, F16 and BF16 can be read", path.display())]
+    #[error(
+        "tensor {name:?} in {} holds {got}; F32, F16 and BF16 can be read, and in GGUF files Q4_0 to \
+         Q8_0 and Q2_K to Q6_K",
+        path.display()
+    )]
     WrongDtype {
         /// The file.
         path: PathBuf,
@@ -84,7 +100,7 @@ pub enum ModelError {
         in_words(*needed), in_words(*weights), in_words(*available)
     )]
     TooLarge {
-        /// Bytes it needs: weights, the largest tensor as it is read, and a short text.
+        /// Bytes it needs: weights, what reading them takes beside, and a short text.
         needed: u64,
         /// Bytes of its weights.
         weights: u64,
@@ -155,8 +171,10 @@ pub enum ModelError {
     /// The sampler's settings make no sense.
     #[error("{0}")]
     BadSampler(String),
-    /// The model was asked for by a name that is neither a folder nor a Hub name.
-    #[error("no model {0:?}: it is no folder here, nor a Hub name such as openai-community/gpt2")]
+    /// The model was asked for by a name that is neither a folder or file nor a Hub name.
+    #[error(
+        "no model {0:?}: it is no folder or file here, nor a Hub name such as openai-community/gpt2"
+    )]
     NoSuchModel(String),
     /// A file could not be had from the Hub.
     #[error("cannot fetch {file} of {repo}: {reason}")]
@@ -193,6 +211,7 @@ impl ModelError {
                 | Self::NoFile { .. }
                 | Self::Config { .. }
                 | Self::Checkpoint { .. }
+                | Self::Unsupported { .. }
                 | Self::MissingTensor { .. }
                 | Self::WrongShape { .. }
                 | Self::WrongDtype { .. }

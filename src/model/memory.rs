@@ -26,11 +26,10 @@ pub(super) struct Need {
 }
 
 impl Need {
-    /// What a model of this shape takes whose weights are kept as `dtype`.
-    pub(super) fn of(config: &ModelConfig, dtype: DType) -> Self {
+    /// What a model of this shape takes whose weights are kept in `weights` bytes and which computes
+    /// as `dtype`.
+    pub(super) fn of(config: &ModelConfig, weights: u64, dtype: DType) -> Self {
         let number = dtype.size_in_bytes() as u64;
-        let specs = config.weights();
-        let weights: u64 = specs.iter().map(|spec| spec.element_count() as u64).sum();
         let n_pos = SHORT_TEXT.min(config.n_ctx);
         let captured: u64 = config
             .hook_points()
@@ -43,22 +42,21 @@ impl Need {
         let n_cached = KV_CACHE_POSITIONS.min(config.n_ctx);
         let cache = 2 * (config.n_layers * n_cached * config.n_kv_heads * config.d_head) as u64;
         Self {
-            weights: number * weights,
+            weights,
             // Captured values are f32, whatever the weights are.
             text: number * cache + size_of::<f32>() as u64 * captured,
         }
     }
 
-    /// Whether there is room for it and for the largest tensor as the file has it, which is read
-    /// whole before it is kept.
+    /// Whether there is room for it and for `passing` bytes, which reading takes beside what is kept.
     ///
     /// Where nobody knows how much is available, there is.
-    pub(super) fn check(&self, largest_tensor: u64) -> Result<(), ModelError> {
-        self.check_against(largest_tensor, available_memory())
+    pub(super) fn check(&self, passing: u64) -> Result<(), ModelError> {
+        self.check_against(passing, available_memory())
     }
 
-    fn check_against(&self, largest_tensor: u64, available: Option<u64>) -> Result<(), ModelError> {
-        let needed = self.weights + self.text + largest_tensor;
+    fn check_against(&self, passing: u64, available: Option<u64>) -> Result<(), ModelError> {
+        let needed = self.weights + self.text + passing;
         match available {
             Some(available) if needed > available => Err(ModelError::TooLarge {
                 needed,
@@ -147,8 +145,8 @@ mod tests {
     fn gpt2_xl_needs_its_parameters_and_half_as_much_in_half_precision() {
         let config = ModelConfig::preset("gpt2-xl").unwrap();
 
-        let full = Need::of(&config, DType::F32);
-        let half = Need::of(&config, DType::BF16);
+        let full = Need::of(&config, 4 * config.parameter_count(), DType::F32);
+        let half = Need::of(&config, 2 * config.parameter_count(), DType::BF16);
 
         assert_eq!(full.weights, 4 * 1_557_611_200);
         assert_eq!(half.weights, 2 * 1_557_611_200);

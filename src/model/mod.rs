@@ -7,6 +7,7 @@ mod ablated;
 mod checkpoint;
 mod direct;
 mod error;
+mod files;
 mod gradients;
 mod hub;
 mod integration;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use ablated::Ablated;
+use checkpoint::ReadPlan;
 pub use error::ModelError;
 pub use integration::Integration;
 pub use memory::{MEMORY_VARIABLE, available_memory};
@@ -112,9 +114,23 @@ impl Model {
         let device = settings.device.open()?;
         let files = source.open(settings.is_offline)?;
         let config = files.config()?;
-        let weights = files.read_weights(&config, settings.precision.dtype(), &device, progress)?;
-        let net = Net::load(&config, &weights)?;
         let tokenizer = files.tokenizer()?;
+        if let Some(tokenizer) = &tokenizer
+            && tokenizer.n_ids() > config.d_vocab
+        {
+            tracing::warn!(
+                "the tokenizer has tokens up to {}, but the model's end at {}; text with the others \
+                 cannot be read",
+                tokenizer.n_ids() - 1,
+                config.d_vocab - 1
+            );
+        }
+        let plan = ReadPlan {
+            dtype: settings.precision.asked(),
+            device: &device,
+        };
+        let weights = files.read_weights(&config, plan, progress)?;
+        let net = Net::load(&config, &weights)?;
         let vocab = tokenizer
             .as_ref()
             .map_or_else(Vocab::default, |tokenizer| tokenizer.vocab(config.d_vocab));

@@ -1,28 +1,19 @@
 //! Where a model comes from, and what computes it.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use candle_core::{DType, Device};
 
-use super::checkpoint;
 use super::error::ModelError;
-use super::memory::Need;
-use super::tensors::Stored;
-use super::tokenizer::Tokenizer;
-use super::{LoadProgress, hub};
+use super::files::ModelFiles;
+use super::hub;
 use crate::config::ModelConfig;
 
-/// The embedded model's files, so that the program runs from any directory.
-const DEMO_CONFIG: &str = include_str!("../../assets/demo/config.json");
-const DEMO_WEIGHTS: &[u8] = include_bytes!("../../assets/demo/model.safetensors");
-const DEMO_TOKENIZER: &[u8] = include_bytes!("../../assets/demo/tokenizer.json");
+/// Endings that make a name a file's, whether it is there or not.
+const FILE_ENDINGS: [&str; 2] = [".gguf", ".safetensors"];
 
 /// Where a model comes from; prints as it is written on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -30,8 +21,10 @@ pub enum ModelSource {
     /// The small model within the program.
     #[default]
     Demo,
-    /// A folder with `config.json`, `model.safetensors` and, for text, `tokenizer.json`.
+    /// A folder with `config.json`, weights and, for text, `tokenizer.json`; or with one `.gguf` file.
     Folder(PathBuf),
+    /// A file of weights: `.gguf`, or another with its `config.json` beside it.
+    File(PathBuf),
     /// A repository of the Hugging Face Hub.
     Hub {
         /// `organisation/name`.
@@ -58,8 +51,10 @@ pub enum ComputeDevice {
 /// The precision of weights and arithmetic; recorded values are always f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// 32 bits.
+    /// 32 bits, and quantised weights as their file has them.
     #[default]
+    Auto,
+    /// 32 bits.
     F32,
     /// 16 bits, IEEE.
     F16,
@@ -76,6 +71,12 @@ impl FromStr for ModelSource {
             path.is_absolute() || name.starts_with('.') || name.ends_with(['/', '\\']);
         if name == "demo" {
             return Ok(Self::Demo);
+        }
+        let lower = name.to_ascii_lowercase();
+        if FILE_ENDINGS.iter().any(|ending| lower.ends_with(ending)) && !path.is_dir()
+            || path.is_file()
+        {
+            return Ok(Self::File(path.to_owned()));
         }
         if looks_like_path || path.exists() {
             return Ok(Self::Folder(path.to_owned()));
@@ -110,7 +111,7 @@ impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Demo => f.write_str("demo"),
-            Self::Folder(path) => write!(f, "{}", path.display()),
+            Self::Folder(path) | Self::File(path) => write!(f, "{}", path.display()),
             Self::Hub {
                 repo,
                 revision: None,
@@ -139,19 +140,15 @@ impl ComputeDevice {
 }
 
 impl Precision {
-    pub(super) fn dtype(self) -> DType {
+    /// What was asked for.
+    pub(super) fn asked(self) -> Option<DType> {
         match self {
-            Self::F32 => DType::F32,
-            Self::F16 => DType::F16,
-            Self::Bf16 => DType::BF16,
+            Self::Auto => None,
+            Self::F32 => Some(DType::F32),
+            Self::F16 => Some(DType::F16),
+            Self::Bf16 => Some(DType::BF16),
         }
     }
-}
-
-/// The files of a model, found.
-pub(super) enum ModelFiles {
-    Demo,
-    Folder(PathBuf),
 }
 
 impl ModelSource {
@@ -159,7 +156,7 @@ impl ModelSource {
     pub fn revision(&self) -> Option<&str> {
         match self {
             Self::Hub { revision, .. } => revision.as_deref(),
-            Self::Demo | Self::Folder(_) | Self::Unknown(_) => None,
+            Self::Demo | Self::Folder(_) | Self::File(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -167,7 +164,7 @@ impl ModelSource {
     ///
     /// # Errors
     ///
-    /// If there is no such model or its `config.json` can't be used.
+    /// If there is no such model or what describes it can't be used.
     pub fn read_config(&self, is_offline: bool) -> Result<ModelConfig, ModelError> {
         self.open(is_offline)?.config()
     }
@@ -175,101 +172,12 @@ impl ModelSource {
     pub(super) fn open(&self, is_offline: bool) -> Result<ModelFiles, ModelError> {
         match self {
             Self::Demo => Ok(ModelFiles::Demo),
-            Self::Folder(folder) => Ok(ModelFiles::Folder(folder.clone())),
+            Self::Folder(folder) => ModelFiles::of_folder(folder),
+            Self::File(path) => ModelFiles::of_file(path),
             Self::Hub { repo, revision } => {
-                hub::fetch(repo, revision.as_deref(), is_offline).map(ModelFiles::Folder)
+                ModelFiles::of_folder(&hub::fetch(repo, revision.as_deref(), is_offline)?)
             }
             Self::Unknown(name) => Err(ModelError::NoSuchModel(name.clone())),
-        }
-    }
-}
-
-impl ModelFiles {
-    fn path(&self, file: &str) -> PathBuf {
-        match self {
-            Self::Demo => Path::new("the embedded model").join(file),
-            Self::Folder(folder) => folder.join(file),
-        }
-    }
-
-    /// Opens a file that must be there.
-    fn needed(&self, file: &'static str) -> Result<PathBuf, ModelError> {
-        let path = self.path(file);
-        match (self, path.try_exists()) {
-            (Self::Folder(folder), Ok(false)) => Err(ModelError::NoFile {
-                folder: folder.clone(),
-                file,
-            }),
-            (_, Err(source)) => Err(ModelError::Read { path, source }),
-            _ => Ok(path),
-        }
-    }
-
-    pub(super) fn config(&self) -> Result<ModelConfig, ModelError> {
-        let text: Cow<'_, str> = match self {
-            Self::Demo => DEMO_CONFIG.into(),
-            Self::Folder(_) => {
-                let path = self.needed("config.json")?;
-                fs::read_to_string(&path)
-                    .map_err(|source| ModelError::Read { path, source })?
-                    .into()
-            }
-        };
-        ModelConfig::from_json(&text).map_err(|source| ModelError::Config {
-            path: self.path("config.json"),
-            source,
-        })
-    }
-
-    pub(super) fn read_weights(
-        &self,
-        config: &ModelConfig,
-        dtype: DType,
-        device: &Device,
-        progress: &mut dyn FnMut(LoadProgress),
-    ) -> Result<HashMap<String, Stored>, ModelError> {
-        let specs = config.weights();
-        let family = config.family;
-        // Weights on a GPU take no memory of the processor's.
-        let fits = |largest_tensor: u64| match device {
-            Device::Cpu => Need::of(config, dtype).check(largest_tensor),
-            _ => Ok(()),
-        };
-        match self {
-            Self::Demo => {
-                let path = self.path("model.safetensors");
-                let file = Cursor::new(DEMO_WEIGHTS);
-                checkpoint::read(file, &path, family, &specs, &fits, dtype, device, progress)
-            }
-            Self::Folder(_) => {
-                let path = self.needed("model.safetensors")?;
-                match File::open(&path) {
-                    Ok(file) => {
-                        let file = BufReader::with_capacity(1 << 16, file);
-                        checkpoint::read(
-                            file, &path, family, &specs, &fits, dtype, device, progress,
-                        )
-                    }
-                    Err(source) => Err(ModelError::Read { path, source }),
-                }
-            }
-        }
-    }
-
-    /// The tokenizer, or none where the folder has no `tokenizer.json`.
-    pub(super) fn tokenizer(&self) -> Result<Option<Tokenizer>, ModelError> {
-        let path = self.path("tokenizer.json");
-        let bytes: Cow<'_, [u8]> = match self {
-            Self::Demo => DEMO_TOKENIZER.into(),
-            Self::Folder(_) if !path.exists() => return Ok(None),
-            Self::Folder(_) => match fs::read(&path) {
-                Ok(bytes) => bytes.into(),
-                Err(source) => return Err(ModelError::Read { path, source }),
-            },
-        };
-        match Tokenizer::from_json(&bytes) {
-            Ok(tokenizer) => Ok(Some(tokenizer)),
-            Err(reason) => Err(ModelError::BadTokenizer { path, reason }),
         }
     }
 }
@@ -289,6 +197,14 @@ mod tests {
         assert_eq!(source("demo"), ModelSource::Demo);
         assert_eq!(source("./demo"), ModelSource::Folder("./demo".into()));
         assert_eq!(source("src"), ModelSource::Folder("src".into()));
+        for file in [
+            "models/a.gguf",
+            "x.Q8_0.GGUF",
+            "/m/model.safetensors",
+            "Cargo.toml",
+        ] {
+            assert_eq!(source(file), ModelSource::File(file.into()));
+        }
         assert_eq!(
             source("openai-community/gpt2"),
             hub("openai-community/gpt2", None)
@@ -315,6 +231,7 @@ mod tests {
             "./some folder",
             "org/name",
             "org/name@rev",
+            "models/a.gguf",
             "nonsense",
         ] {
             assert_eq!(name.parse::<ModelSource>().unwrap().to_string(), name);

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use candle_core::quantized::QTensor;
 use candle_core::{Result, Tensor, bail};
 
+use crate::config::ModelConfig;
+use crate::weight::WeightPoint;
+
 /// A weight in memory.
 #[derive(Clone, Debug)]
 pub enum Stored {
@@ -62,6 +65,16 @@ impl<'a> Tensors<'a> {
         match self.by_name.get(name) {
             Some(stored) => Ok(stored),
             None => bail!("there is no weight {name:?}"),
+        }
+    }
+
+    /// The name of the unembedding: its own, or the embedding's where it has none. A tied one has one
+    /// of its own where it is kept quantised beside the embedding.
+    pub(super) fn unembedding(&self, config: &ModelConfig) -> String {
+        let own = config.family.own_unembedding();
+        match self.by_name.contains_key(own) {
+            true => own.to_owned(),
+            false => config.weight_slice(WeightPoint::Unembed).key,
         }
     }
 

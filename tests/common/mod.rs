@@ -8,6 +8,8 @@
     reason = "each test file uses its own part of this one"
 )]
 
+pub mod checkpoints;
+pub mod gguf;
 pub mod program;
 
 use std::collections::BTreeMap;

@@ -12,11 +12,6 @@ use crate::model::tensors::Tensors;
 
 pub(super) fn load(config: &ModelConfig, tensors: &Tensors<'_>) -> Result<Net> {
     let d = config.d_model;
-    let unembed = if config.tie_word_embeddings {
-        "wte.weight"
-    } else {
-        "lm_head.weight"
-    };
     Ok(Net {
         embed: tensors.plain("wte.weight", &[config.d_vocab, d])?,
         pos_embed: Some(tensors.plain("wpe.weight", &[config.n_ctx, d])?),
@@ -25,7 +20,12 @@ pub(super) fn load(config: &ModelConfig, tensors: &Tensors<'_>) -> Result<Net> {
             .map(|layer| block(config, tensors, layer))
             .collect::<Result<_>>()?,
         norm: Norm::load(tensors, "ln_f", config)?,
-        unembed: Linear::unbiased(tensors, unembed, (d, config.d_vocab), Stand::OutIn)?,
+        unembed: Linear::unbiased(
+            tensors,
+            &tensors.unembedding(config),
+            (d, config.d_vocab),
+            Stand::OutIn,
+        )?,
     })
 }
 

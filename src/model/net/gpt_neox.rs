@@ -13,11 +13,6 @@ use crate::model::tensors::Tensors;
 
 pub(super) fn load(config: &ModelConfig, tensors: &Tensors<'_>) -> Result<Net> {
     let d = config.d_model;
-    let unembed = if config.tie_word_embeddings {
-        "gpt_neox.embed_in.weight"
-    } else {
-        "embed_out.weight"
-    };
     Ok(Net {
         embed: tensors.plain("gpt_neox.embed_in.weight", &[config.d_vocab, d])?,
         pos_embed: None,
@@ -26,7 +21,12 @@ pub(super) fn load(config: &ModelConfig, tensors: &Tensors<'_>) -> Result<Net> {
             .map(|layer| block(config, tensors, layer))
             .collect::<Result<_>>()?,
         norm: Norm::load(tensors, "gpt_neox.final_layer_norm", config)?,
-        unembed: Linear::unbiased(tensors, unembed, (d, config.d_vocab), Stand::OutIn)?,
+        unembed: Linear::unbiased(
+            tensors,
+            &tensors.unembedding(config),
+            (d, config.d_vocab),
+            Stand::OutIn,
+        )?,
     })
 }
 

@@ -15,11 +15,6 @@ use crate::model::tensors::Tensors;
 
 pub(super) fn load(config: &ModelConfig, tensors: &Tensors<'_>) -> Result<Net> {
     let d = config.d_model;
-    let unembed = if config.tie_word_embeddings {
-        "model.embed_tokens.weight"
-    } else {
-        "lm_head.weight"
-    };
     Ok(Net {
         embed: tensors.plain("model.embed_tokens.weight", &[config.d_vocab, d])?,
         pos_embed: None,
@@ -28,7 +23,12 @@ pub(super) fn load(config: &ModelConfig, tensors: &Tensors<'_>) -> Result<Net> {
             .map(|layer| block(config, tensors, layer))
             .collect::<Result<_>>()?,
         norm: Norm::load(tensors, "model.norm", config)?,
-        unembed: Linear::unbiased(tensors, unembed, (d, config.d_vocab), Stand::OutIn)?,
+        unembed: Linear::unbiased(
+            tensors,
+            &tensors.unembedding(config),
+            (d, config.d_vocab),
+            Stand::OutIn,
+        )?,
     })
 }
 

@@ -1,14 +1,25 @@
 //! Text to tokens and back.
 
+mod build;
+
+pub(super) use build::{AddedToken, WordSplit, byte_level, merge_of_line, sentence_pieces};
+
+use serde::de::IgnoredAny;
+
 use super::error::ModelError;
 use crate::trace::Vocab;
 
 /// Stands where a token's bytes are no whole characters.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Turns text into tokens and back, as the checkpoint's `tokenizer.json` says.
+/// Turns text into tokens and back, as the checkpoint says.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// A token and its text, which others are decoded after: some tokenizers leave out the space that
+    /// a text begins with.
+    anchor: Option<(u32, String)>,
+    /// How many numbers its tokens take: one more than the greatest.
+    n_ids: usize,
 }
 
 /// Turns tokens into text as they come, holding back characters that are not whole yet.
@@ -19,10 +30,27 @@ pub struct TextStream<'a> {
 }
 
 impl Tokenizer {
+    /// Reads a `tokenizer.json`.
     pub(super) fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        tokenizers::Tokenizer::from_bytes(bytes)
-            .map(|inner| Self { inner })
-            .map_err(|error| error.to_string())
+        // The library takes for granted that what it reads is JSON to the end.
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| error.to_string())?;
+        let inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+        let anchor = ["a", "e", "0", "!"].iter().find_map(|text| {
+            let token = inner.token_to_id(text)?;
+            let decoded = inner.decode(&[token], false).ok()?;
+            (decoded == **text).then_some((token, decoded))
+        });
+        let greatest = inner.get_vocab(true).into_values().max();
+        Ok(Self {
+            anchor,
+            n_ids: greatest.map_or(0, |id| id as usize + 1),
+            inner,
+        })
+    }
+
+    /// How many numbers its tokens take: one more than the greatest.
+    pub(super) fn n_ids(&self) -> usize {
+        self.n_ids
     }
 
     /// The tokens of a text, with no special tokens added.
@@ -48,6 +76,20 @@ impl Tokenizer {
             .map_err(|error| ModelError::Tokenize(error.to_string()))
     }
 
+    /// The text of `tokens` in the middle of a text.
+    fn decode_within(&self, tokens: &[u32]) -> Result<String, ModelError> {
+        let Some((anchor, before)) = &self.anchor else {
+            return self.decode(tokens);
+        };
+        let mut all = vec![*anchor];
+        all.extend_from_slice(tokens);
+        let text = self.decode(&all)?;
+        match text.strip_prefix(before.as_str()) {
+            Some(text) => Ok(text.to_owned()),
+            None => self.decode(tokens),
+        }
+    }
+
     /// Begins a text that comes token by token.
     pub fn stream(&self) -> TextStream<'_> {
         TextStream {
@@ -60,8 +102,8 @@ impl Tokenizer {
     ///
     /// A token that holds part of a character reads as the tokenizer spells its bytes.
     pub(super) fn vocab(&self, d_vocab: usize) -> Vocab {
-        let n_tokens = self.inner.get_vocab_size(true).min(d_vocab);
-        let text = |token: u32| match self.inner.decode(&[token], false) {
+        let n_tokens = self.n_ids.min(d_vocab);
+        let text = |token: u32| match self.decode_within(&[token]) {
             Ok(text) if !text.contains(REPLACEMENT) => text,
             _ => self
                 .inner
@@ -80,7 +122,7 @@ impl TextStream<'_> {
     /// If the tokenizer fails.
     pub fn push(&mut self, token: u32) -> Result<String, ModelError> {
         self.pending.push(token);
-        let text = self.tokenizer.decode(&self.pending)?;
+        let text = self.tokenizer.decode_within(&self.pending)?;
         // No character has more than four bytes: what stays broken after that is shown so.
         if text.ends_with(REPLACEMENT) && self.pending.len() < 4 {
             return Ok(String::new());

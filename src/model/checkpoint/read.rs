@@ -1,0 +1,219 @@
+//! Reading all tensors of a model: what each becomes, whether there is room, several at once.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use candle_core::quantized::GgmlDType;
+use candle_core::{DType, Device};
+
+use super::tensor::{PIECE_BYTES, TensorReader};
+use super::{Checkpoint, Numbers, Order, Wanted};
+use crate::config::ModelConfig;
+use crate::model::LoadProgress;
+use crate::model::error::ModelError;
+use crate::model::memory::Need;
+use crate::model::tensors::Stored;
+use crate::weight::WeightPoint;
+
+/// More threads than this read no faster from memory or disk.
+const MAX_THREADS: usize = 4;
+/// How often progress is told while nothing is finished.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(50);
+
+/// How weights are to be kept.
+#[derive(Clone, Copy)]
+pub(in crate::model) struct ReadPlan<'a> {
+    /// The precision asked for; none keeps quantised matrices as the file has them, and all else as
+    /// f32.
+    pub(in crate::model) dtype: Option<DType>,
+    /// Where.
+    pub(in crate::model) device: &'a Device,
+}
+
+/// What a tensor becomes in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Plain(DType),
+    Quantized(GgmlDType),
+}
+
+/// A tensor to be read.
+pub(super) struct Task<'a> {
+    name: String,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) kept: Kept,
+}
+
+/// What the reading threads share.
+struct Shared<'a> {
+    tasks: &'a [Task<'a>],
+    next_task: AtomicUsize,
+    reader: TensorReader<'a>,
+}
+
+/// Reads the weights of a model of this shape, under the names of [`ModelConfig::weights`].
+///
+/// A quantised embedding that is also the unembedding is kept twice: as numbers to look tokens up in,
+/// and quantised under the name of an unembedding of its own.
+///
+/// # Errors
+///
+/// If a tensor is missing or not as the model has it, if there is too little memory (asked before
+/// anything is read), or if a file can't be read to the end.
+pub(in crate::model) fn read(
+    checkpoint: &Checkpoint,
+    config: &ModelConfig,
+    plan: ReadPlan<'_>,
+    progress: &mut dyn FnMut(LoadProgress),
+) -> Result<HashMap<String, Stored>, ModelError> {
+    let mut tasks = tasks(checkpoint, config, plan)?;
+    let n_threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_THREADS)
+        .min(tasks.len());
+    if let Device::Cpu = plan.device {
+        // Weights on a GPU take no memory of the processor's.
+        let kept = tasks.iter().map(Task::kept_bytes).sum();
+        let in_passing = tasks.iter().map(Task::passing_bytes).max();
+        Need::of(config, kept, plan.dtype.unwrap_or(DType::F32))
+            .check(n_threads as u64 * in_passing.unwrap_or(0))?;
+    }
+    // The largest first, so that no thread is left with it at the end.
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.wanted.byte_count()));
+    read_all(&tasks, n_threads, plan.device, progress)
+}
+
+fn tasks<'a>(
+    checkpoint: &'a Checkpoint,
+    config: &ModelConfig,
+    plan: ReadPlan<'_>,
+) -> Result<Vec<Task<'a>>, ModelError> {
+    let mut tasks = Vec::new();
+    let embed = config.weight_slice(WeightPoint::Embed).key;
+    for wanted in checkpoint.find(config)? {
+        let name = wanted.spec.name.clone();
+        let quantized = match (plan.dtype, &wanted.entry.numbers) {
+            (None, Numbers::Blocks(dtype)) if wanted.spec.shape.len() == 2 => {
+                Some(Kept::Quantized(*dtype))
+            }
+            _ => None,
+        };
+        let numbers = Kept::Plain(plan.dtype.unwrap_or(DType::F32));
+        let is_looked_up = name == embed || name == "wpe.weight";
+        if let (true, Some(kept), true) = (name == embed, quantized, config.tie_word_embeddings) {
+            tasks.push(Task {
+                name: config.family.own_unembedding().to_owned(),
+                wanted: wanted.clone(),
+                kept,
+            });
+        }
+        let kept = quantized.filter(|_| !is_looked_up).unwrap_or(numbers);
+        tasks.push(Task { name, wanted, kept });
+    }
+    Ok(tasks)
+}
+
+impl Task<'_> {
+    /// Bytes of the tensor in memory.
+    fn kept_bytes(&self) -> u64 {
+        match self.kept {
+            Kept::Plain(dtype) => (self.wanted.spec.element_count() * dtype.size_in_bytes()) as u64,
+            Kept::Quantized(_) => self.wanted.byte_count(),
+        }
+    }
+
+    /// Bytes that are needed beside those while it is read.
+    fn passing_bytes(&self) -> u64 {
+        let moved = match self.wanted.order {
+            Order::Same => 0,
+            Order::Transposed => self.kept_bytes(),
+            Order::Alternating { .. } | Order::Thirds { .. } => 2 * self.wanted.byte_count(),
+        };
+        let copied = match self.kept {
+            // A piece as it is read, and as it is converted.
+            Kept::Plain(_) => self.wanted.byte_count().min(PIECE_BYTES as u64) * 4,
+            Kept::Quantized(_) => self.wanted.byte_count(),
+        };
+        moved + copied
+    }
+}
+
+fn read_all(
+    tasks: &[Task<'_>],
+    n_threads: usize,
+    device: &Device,
+    progress: &mut dyn FnMut(LoadProgress),
+) -> Result<HashMap<String, Stored>, ModelError> {
+    let total_bytes = tasks.iter().map(|task| task.wanted.byte_count()).sum();
+    let shared = Shared {
+        tasks,
+        next_task: AtomicUsize::new(0),
+        reader: TensorReader {
+            device,
+            done_bytes: AtomicU64::new(0),
+            is_stopped: AtomicBool::new(false),
+        },
+    };
+    let stop = || shared.reader.is_stopped.store(true, Ordering::Relaxed);
+    let mut weights = HashMap::with_capacity(tasks.len());
+    let mut failed = None;
+    progress(LoadProgress {
+        done_bytes: 0,
+        total_bytes,
+    });
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(n_threads);
+        for _ in 0..n_threads {
+            let sender = sender.clone();
+            let thread = thread::Builder::new().name("read weights".to_owned());
+            let spawned = thread.spawn_scoped(scope, || shared.work(sender));
+            if let (Err(source), Some(task)) = (spawned, tasks.first()) {
+                let path = task.wanted.part.path().to_owned();
+                failed = Some(ModelError::Read { path, source });
+                stop();
+            }
+        }
+        drop(sender);
+        loop {
+            match receiver.recv_timeout(PROGRESS_PAUSE) {
+                Ok((name, Ok(weight))) => {
+                    weights.insert(name, weight);
+                }
+                Ok((_, Err(error))) => {
+                    stop();
+                    failed.get_or_insert(error);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            progress(LoadProgress {
+                done_bytes: shared.reader.done_bytes.load(Ordering::Relaxed),
+                total_bytes,
+            });
+        }
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(weights),
+    }
+}
+
+impl Shared<'_> {
+    fn work(&self, sender: SyncSender<(String, Result<Stored, ModelError>)>) {
+        while !self.reader.is_stopped() {
+            let next = self.next_task.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = self.tasks.get(next) else {
+                return;
+            };
+            if sender
+                .send((task.name.clone(), self.reader.read(task)))
+                .is_err()
+            {
+                return; // Nobody waits for it.
+            }
+        }
+    }
+}
