@@ -33,6 +33,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
                 "thiserror",
                 "tokenizers",
                 "tracing",
+                "ureq",
             ],
         ),
         (

@@ -9,9 +9,9 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::LoadProgress;
 use super::error::ModelError;
 use super::tensors::Stored;
+use super::{LoadProgress, Watch};
 use crate::config::{Family, WeightSpec};
 
 /// The header's own cap, that of the safetensors format.
@@ -29,7 +29,7 @@ pub(super) fn read(
     fits: &dyn Fn(u64) -> Result<(), ModelError>,
     dtype: DType,
     device: &Device,
-    progress: &mut dyn FnMut(LoadProgress),
+    progress: &mut Watch,
 ) -> Result<HashMap<String, Stored>, ModelError> {
     let header = read_header(&mut file, path)?;
     let wanted = check(&header, family, specs, path)?;
@@ -38,10 +38,7 @@ pub(super) fn read(
     let total_bytes = wanted.values().map(|tensor| tensor.byte_count()).sum();
     let mut done_bytes = 0;
     let mut weights = HashMap::with_capacity(wanted.len());
-    progress(LoadProgress {
-        done_bytes,
-        total_bytes,
-    });
+    progress(LoadProgress::reading(done_bytes, total_bytes))?;
     for (&offset, tensor) in &wanted {
         let read_failed = |source| ModelError::Read {
             path: path.to_owned(),
@@ -57,10 +54,7 @@ pub(super) fn read(
         let weight = weight.to_dtype(dtype)?.to_device(device)?;
         weights.insert(tensor.name.to_owned(), Stored::Plain(weight));
         done_bytes += tensor.byte_count();
-        progress(LoadProgress {
-            done_bytes,
-            total_bytes,
-        });
+        progress(LoadProgress::reading(done_bytes, total_bytes))?;
     }
     Ok(weights)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::hub::HubError;
 use super::memory::in_words;
 use crate::ablation::AblationError;
 use crate::attribution::TargetError;
@@ -156,18 +157,11 @@ pub enum ModelError {
     #[error("{0}")]
     BadSampler(String),
     /// The model was asked for by a name that is neither a folder nor a Hub name.
-    #[error("no model {0:?}: it is no folder here, nor a Hub name such as openai-community/gpt2")]
+    #[error("no model {0:?}: it is no folder here, nor a Hub name such as openai-community/gpt2 (or org/name/file.gguf for one of several GGUF files)")]
     NoSuchModel(String),
     /// A file could not be had from the Hub.
-    #[error("cannot fetch {file} of {repo}: {reason}")]
-    Hub {
-        /// The repository, with its revision.
-        repo: String,
-        /// The file.
-        file: String,
-        /// What went wrong, and what to do.
-        reason: String,
-    },
+    #[error(transparent)]
+    Hub(HubError),
     /// The device can't be used.
     #[error("cannot compute on {device}: {reason}; try --device cpu")]
     Device {
@@ -182,6 +176,15 @@ pub enum ModelError {
     /// Arithmetic failed.
     #[error("the computation failed: {0}")]
     Compute(#[from] candle_core::Error),
+}
+
+impl From<HubError> for ModelError {
+    fn from(error: HubError) -> Self {
+        match error {
+            HubError::Stopped => Self::Stopped,
+            error => Self::Hub(error),
+        }
+    }
 }
 
 impl ModelError {
@@ -200,7 +203,7 @@ impl ModelError {
                 | Self::BadTokenizer { .. }
                 | Self::NotFinite { .. }
                 | Self::NoSuchModel(_)
-                | Self::Hub { .. }
+                | Self::Hub(_)
         )
     }
 }

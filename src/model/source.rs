@@ -13,10 +13,11 @@ use candle_core::{DType, Device};
 
 use super::checkpoint;
 use super::error::ModelError;
+use super::hub::{Extent, HubName};
 use super::memory::Need;
 use super::tensors::Stored;
 use super::tokenizer::Tokenizer;
-use super::{LoadProgress, hub};
+use super::{Watch, hub};
 use crate::config::ModelConfig;
 
 /// The embedded model's files, so that the program runs from any directory.
@@ -32,13 +33,8 @@ pub enum ModelSource {
     Demo,
     /// A folder with `config.json`, `model.safetensors` and, for text, `tokenizer.json`.
     Folder(PathBuf),
-    /// A repository of the Hugging Face Hub.
-    Hub {
-        /// `organisation/name`.
-        repo: String,
-        /// A branch, tag or commit; the main branch if absent.
-        revision: Option<String>,
-    },
+    /// A repository of the Hugging Face Hub, or a GGUF file of one.
+    Hub(HubName),
     /// A name that is neither.
     Unknown(String),
 }
@@ -80,30 +76,8 @@ impl FromStr for ModelSource {
         if looks_like_path || path.exists() {
             return Ok(Self::Folder(path.to_owned()));
         }
-        let (repo, revision) = match name.split_once('@') {
-            Some((repo, revision)) => (repo, Some(revision.to_owned())),
-            None => (name, None),
-        };
-        Ok(if is_hub_name(repo) && revision.as_deref() != Some("") {
-            Self::Hub {
-                repo: repo.to_owned(),
-                revision,
-            }
-        } else {
-            Self::Unknown(name.to_owned())
-        })
+        Ok(HubName::parse(name).map_or_else(|| Self::Unknown(name.to_owned()), Self::Hub))
     }
-}
-
-fn is_hub_name(repo: &str) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && !word.starts_with('.')
-            && word
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    matches!(repo.split_once('/'), Some((org, name)) if is_word(org) && is_word(name))
 }
 
 impl fmt::Display for ModelSource {
@@ -111,14 +85,7 @@ impl fmt::Display for ModelSource {
         match self {
             Self::Demo => f.write_str("demo"),
             Self::Folder(path) => write!(f, "{}", path.display()),
-            Self::Hub {
-                repo,
-                revision: None,
-            } => f.write_str(repo),
-            Self::Hub {
-                repo,
-                revision: Some(revision),
-            } => write!(f, "{repo}@{revision}"),
+            Self::Hub(name) => name.fmt(f),
             Self::Unknown(name) => f.write_str(name),
         }
     }
@@ -158,7 +125,7 @@ impl ModelSource {
     /// The revision asked for, of a model on the Hub.
     pub fn revision(&self) -> Option<&str> {
         match self {
-            Self::Hub { revision, .. } => revision.as_deref(),
+            Self::Hub(name) => name.revision.as_deref(),
             Self::Demo | Self::Folder(_) | Self::Unknown(_) => None,
         }
     }
@@ -169,15 +136,22 @@ impl ModelSource {
     ///
     /// If there is no such model or its `config.json` can't be used.
     pub fn read_config(&self, is_offline: bool) -> Result<ModelConfig, ModelError> {
-        self.open(is_offline)?.config()
+        self.open(is_offline, Extent::Config, &mut |_| Ok(()))?
+            .config()
     }
 
-    pub(super) fn open(&self, is_offline: bool) -> Result<ModelFiles, ModelError> {
+    pub(super) fn open(
+        &self,
+        is_offline: bool,
+        extent: Extent,
+        watch: &mut Watch,
+    ) -> Result<ModelFiles, ModelError> {
         match self {
             Self::Demo => Ok(ModelFiles::Demo),
             Self::Folder(folder) => Ok(ModelFiles::Folder(folder.clone())),
-            Self::Hub { repo, revision } => {
-                hub::fetch(repo, revision.as_deref(), is_offline).map(ModelFiles::Folder)
+            Self::Hub(name) => {
+                let fetched = hub::fetch(name, extent, is_offline, watch)?;
+                Self::Folder(fetched).open(is_offline, extent, watch)
             }
             Self::Unknown(name) => Err(ModelError::NoSuchModel(name.clone())),
         }
@@ -226,7 +200,7 @@ impl ModelFiles {
         config: &ModelConfig,
         dtype: DType,
         device: &Device,
-        progress: &mut dyn FnMut(LoadProgress),
+        progress: &mut Watch,
     ) -> Result<HashMap<String, Stored>, ModelError> {
         let specs = config.weights();
         let family = config.family;
@@ -281,19 +255,14 @@ mod tests {
     #[test]
     fn a_model_name_says_where_the_model_is() {
         let source = |name: &str| name.parse::<ModelSource>().unwrap();
-        let hub = |repo: &str, revision: Option<&str>| ModelSource::Hub {
-            repo: repo.to_owned(),
-            revision: revision.map(str::to_owned),
-        };
+        let hub = |name: &str| ModelSource::Hub(HubName::parse(name).unwrap());
 
         assert_eq!(source("demo"), ModelSource::Demo);
         assert_eq!(source("./demo"), ModelSource::Folder("./demo".into()));
         assert_eq!(source("src"), ModelSource::Folder("src".into()));
-        assert_eq!(
-            source("openai-community/gpt2"),
-            hub("openai-community/gpt2", None)
-        );
-        assert_eq!(source("a/b.c_d@v1"), hub("a/b.c_d", Some("v1")));
+        for name in ["openai-community/gpt2", "a/b.c_d@v1", "a/b/c.gguf"] {
+            assert_eq!(source(name), hub(name));
+        }
         for name in [
             "",
             "nonsense",
@@ -304,7 +273,7 @@ mod tests {
             "a/.b",
         ] {
             let parsed = source(name);
-            assert!(!matches!(parsed, ModelSource::Hub { .. }), "{parsed:?}");
+            assert!(!matches!(parsed, ModelSource::Hub(_)), "{parsed:?}");
         }
     }
 
@@ -315,6 +284,7 @@ mod tests {
             "./some folder",
             "org/name",
             "org/name@rev",
+            "org/name/file.gguf@rev",
             "nonsense",
         ] {
             assert_eq!(name.parse::<ModelSource>().unwrap().to_string(), name);
