@@ -56,7 +56,8 @@ impl Teller {
             bar.set_length(progress.total_bytes.max(1));
             bar.set_position(progress.done_bytes);
             bar.set_message(line);
-        } else if let Some(note) = note(&progress.stage)
+        } else if progress.total_bytes > 0
+            && let Some(note) = note(&progress.stage)
             && self.said != Some(note)
         {
             self.said = Some(note);

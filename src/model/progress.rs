@@ -74,6 +74,9 @@ impl Pace {
             LoadStage::Reading => format!("reading weights, {}", amounts(progress)),
             LoadStage::Fetching { file } => {
                 self.note(file, progress.done_bytes, now_secs);
+                if progress.done_bytes == 0 && progress.total_bytes == 0 {
+                    return format!("fetching {file}{}", self.outlook(0, now_secs));
+                }
                 let amounts = amounts(progress);
                 let left = progress.total_bytes.saturating_sub(progress.done_bytes);
                 format!("fetching {file}, {amounts}{}", self.outlook(left, now_secs))
@@ -213,6 +216,7 @@ mod tests {
             pace.tell(&LoadProgress::reading(1_400_000_000, 2_800_000_000), 0.0),
             "reading weights, 1.4 of 2.8 GB"
         );
+        assert_eq!(pace.tell(&fetching("org/a", 0, 0), 0.0), "fetching org/a");
         assert_eq!(
             pace.tell(&fetching("a", 512, 0), 0.0),
             "fetching a, 512 bytes"

@@ -58,7 +58,15 @@ pub(super) fn fetch(
     is_offline: bool,
     watch: &mut Watch,
 ) -> Result<PathBuf, ModelError> {
-    let place = Place::from_env(is_offline)?;
+    fetch_from(Place::from_env(is_offline)?, name, extent, watch)
+}
+
+fn fetch_from(
+    place: Place,
+    name: &HubName,
+    extent: Extent,
+    watch: &mut Watch,
+) -> Result<PathBuf, ModelError> {
     let shelf = Shelf::new(name, &place);
     if place.is_offline {
         return Ok(shelf.find(extent)?);
@@ -66,11 +74,6 @@ pub(super) fn fetch(
     let web = Web::new(place, shelf.repo.clone(), &name.repo);
     let agent = web.agent.clone();
     let (listener, progress) = sync_channel(ROOM);
-    let mut teller = Teller::new(listener);
-    let fetching = thread::Builder::new()
-        .name("llmscope-fetch".to_owned())
-        .spawn(move || shelf.fill(extent, &web, &mut teller))
-        .map_err(HubError::Thread)?;
     let mut last = LoadProgress {
         stage: LoadStage::Fetching {
             file: name.to_string(),
@@ -78,6 +81,11 @@ pub(super) fn fetch(
         done_bytes: 0,
         total_bytes: 0,
     };
+    let mut teller = Teller::new(listener, last.clone());
+    let fetching = thread::Builder::new()
+        .name("llmscope-fetch".to_owned())
+        .spawn(move || shelf.fill(extent, &web, &mut teller))
+        .map_err(HubError::Thread)?;
     loop {
         match progress.recv_timeout(TICK) {
             Ok(progress) => last = progress,
@@ -292,5 +300,43 @@ impl Shelf {
             drop(lock);
         }
         self.store.link(commit, file, &remote.etag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_fetch_ends_soon_after_it_is_told_to_though_the_hub_is_silent() {
+        // It takes connections, and never answers.
+        let hub = TcpListener::bind("127.0.0.1:0").unwrap();
+        let cache = tempfile::tempdir().unwrap();
+        let place = Place {
+            endpoint: format!("http://{}", hub.local_addr().unwrap()),
+            cache: cache.path().to_owned(),
+            token: None,
+            is_offline: false,
+            patience: Duration::from_secs(60),
+        };
+        let name = HubName::parse("org/name").unwrap();
+        let mut n_asked = 0;
+        let started = Instant::now();
+
+        let stopped = fetch_from(place, &name, Extent::Everything, &mut |progress| {
+            assert_eq!(progress.total_bytes, 0);
+            n_asked += 1;
+            if n_asked < 3 {
+                Ok(())
+            } else {
+                Err(ModelError::Stopped)
+            }
+        });
+
+        assert!(matches!(stopped, Err(ModelError::Stopped)));
+        assert!(started.elapsed() < Duration::from_secs(5));
     }
 }

@@ -21,16 +21,10 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(listener: SyncSender<LoadProgress>) -> Self {
+    pub(super) fn new(listener: SyncSender<LoadProgress>, beginning: LoadProgress) -> Self {
         Self {
             listener,
-            told: LoadProgress {
-                stage: LoadStage::Fetching {
-                    file: String::new(),
-                },
-                done_bytes: 0,
-                total_bytes: 0,
-            },
+            told: beginning,
             told_at: None,
             base_bytes: 0,
             total_bytes: 0,
