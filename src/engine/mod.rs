@@ -5,11 +5,13 @@
 //! no request waits. Dropping the [`EngineHandle`] ends the thread.
 
 mod lens;
+mod loading;
 mod projector;
 mod replay;
 mod study;
 mod worker;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -47,13 +49,17 @@ pub enum Prompt {
 /// What the worker is asked to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EngineRequest {
-    /// Load a model in place of the one there is.
+    /// Load a model. It takes the place of the one there is once it is ready, and of one that is
+    /// still being loaded at once; until then the one there is answers, and without one every other
+    /// request waits.
     Load {
         /// Where it is.
         source: ModelSource,
         /// How it is to be loaded.
         settings: LoadSettings,
     },
+    /// Load no model any more; what was fetched for it is kept.
+    CancelLoad,
     /// Begin a text: compute the prompt's positions.
     SetPrompt(Prompt),
     /// Choose how the next tokens are chosen; its random sequence begins anew.
@@ -79,10 +85,14 @@ pub enum EngineRequest {
 /// What the worker has done.
 #[derive(Clone, Debug)]
 pub enum EngineUpdate {
-    /// Weights are being read.
+    /// A model is being fetched or read.
     Loading(LoadProgress),
-    /// A model is ready.
+    /// A model is ready, and has taken the place of the one there was.
     Loaded(LoadedModel),
+    /// A model is loaded no more, as was asked for; the one there was is still there.
+    LoadCancelled,
+    /// A model can't be loaded; the one there was is still there.
+    LoadFailed(Arc<EngineError>),
     /// A pass has begun.
     PassStarted {
         /// The first position it computes.
@@ -183,6 +193,9 @@ pub enum EngineError {
     /// A saved trace is shown, and a request needs the model.
     #[error("a saved trace has no weights to compute with; open its model for that")]
     NoWeights,
+    /// The system gives no thread to load a model on.
+    #[error("cannot start the thread that loads models: {0}")]
+    Thread(std::io::Error),
     /// The program has a fault.
     #[error("the model thread failed: {0}; this is a fault of the program, please report it")]
     Panicked(String),
@@ -295,12 +308,15 @@ impl Drop for EngineHandle {
 
 /// A way to load a model.
 pub type LoadModel =
-    fn(&ModelSource, &LoadSettings, &mut dyn FnMut(LoadProgress)) -> Result<Model, ModelError>;
+    fn(&ModelSource, &LoadSettings, &mut LoadWatch<'_>) -> Result<Model, ModelError>;
+
+/// Is told how far loading has come, and says whether to go on.
+pub type LoadWatch<'a> = dyn FnMut(LoadProgress) -> ControlFlow<()> + 'a;
 
 fn load_model(
     source: &ModelSource,
     settings: &LoadSettings,
-    progress: &mut dyn FnMut(LoadProgress),
+    watch: &mut LoadWatch<'_>,
 ) -> Result<Model, ModelError> {
-    Model::load(source, settings, progress)
+    Model::load_watched(source, settings, watch)
 }

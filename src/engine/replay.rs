@@ -123,11 +123,13 @@ pub(super) fn run(
                 id: study.id,
                 answer: Err(no_weights()),
             },
-            EngineRequest::Load { .. }
-            | EngineRequest::SetPrompt(_)
-            | EngineRequest::SetAblations(_) => EngineUpdate::Failed(no_weights()),
+            EngineRequest::Load { .. } => EngineUpdate::LoadFailed(no_weights()),
+            EngineRequest::SetPrompt(_) | EngineRequest::SetAblations(_) => {
+                EngineUpdate::Failed(no_weights())
+            }
             EngineRequest::SetSampler(_)
             | EngineRequest::Stop
+            | EngineRequest::CancelLoad
             | EngineRequest::SetLens(_)
             | EngineRequest::CancelStudy(_) => continue,
         };
