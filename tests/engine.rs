@@ -569,7 +569,7 @@ fn load_slowly(
         if watch(LoadProgress::reading(done_bytes % 50, 50)).is_break() {
             return Err(ModelError::Stopped);
         }
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -132,6 +132,7 @@ const VIEWER_SHARED: &[&str] = &[
     "film",
     "saving",
     "filming",
+    "recents",
     "session",
     "settings_file",
     "slots",

@@ -206,6 +206,7 @@ pub struct EngineHandle {
     requests: Option<Sender<EngineRequest>>,
     updates: Option<Receiver<EngineUpdate>>,
     worker: Option<JoinHandle<()>>,
+    can_load: bool,
 }
 
 /// The worker has ended and takes no more requests, or is too far behind to take one now.
@@ -235,7 +236,7 @@ impl EngineHandle {
     ///
     /// If the system gives no thread.
     pub fn start_with(load: LoadModel) -> std::io::Result<Self> {
-        Self::spawn("llmscope-engine", move |requests, updates| {
+        Self::spawn("llmscope-engine", true, move |requests, updates| {
             worker::run(load, &requests, &updates);
         })
     }
@@ -247,13 +248,14 @@ impl EngineHandle {
     ///
     /// If the system gives no thread.
     pub fn start_replay(updates: Vec<EngineUpdate>) -> std::io::Result<Self> {
-        Self::spawn("llmscope-replay", move |requests, sender| {
+        Self::spawn("llmscope-replay", false, move |requests, sender| {
             replay::run(updates, &requests, &sender);
         })
     }
 
     fn spawn(
         name: &str,
+        can_load: bool,
         work: impl FnOnce(Receiver<EngineRequest>, Sender<EngineUpdate>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (request_sender, requests) = bounded(REQUEST_ROOM);
@@ -265,7 +267,13 @@ impl EngineHandle {
             requests: Some(request_sender),
             updates: Some(update_receiver),
             worker: Some(worker),
+            can_load,
         })
+    }
+
+    /// Whether it can load models: a saved trace's worker can't.
+    pub fn can_load(&self) -> bool {
+        self.can_load
     }
 
     /// Asks the worker, without waiting.

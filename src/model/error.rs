@@ -157,7 +157,9 @@ pub enum ModelError {
     #[error("{0}")]
     BadSampler(String),
     /// The model was asked for by a name that is neither a folder nor a Hub name.
-    #[error("no model {0:?}: it is no folder here, nor a Hub name such as openai-community/gpt2 (or org/name/file.gguf for one of several GGUF files)")]
+    #[error(
+        "no model {0:?}: it is no folder here, nor a Hub name such as openai-community/gpt2 (or org/name/file.gguf for one of several GGUF files)"
+    )]
     NoSuchModel(String),
     /// A file could not be had from the Hub.
     #[error(transparent)]

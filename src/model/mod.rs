@@ -28,8 +28,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use ablated::Ablated;
-use hub::Extent;
 pub use error::ModelError;
+use hub::Extent;
 pub use hub::{HubError, HubName};
 pub use integration::Integration;
 pub use memory::{MEMORY_VARIABLE, available_memory};
