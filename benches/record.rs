@@ -117,7 +117,7 @@ fn text() -> Result<(Subject, Vec<EngineUpdate>, usize, usize)> {
     loop {
         match engine.wait_update().context("the model's thread ended")? {
             EngineUpdate::Paused(_) => break,
-            EngineUpdate::Failed(error) => bail!("{error}"),
+            EngineUpdate::Failed(error) | EngineUpdate::LoadFailed(error) => bail!("{error}"),
             update => {
                 if let EngineUpdate::PassDone { pass, .. } = &update {
                     if pass.first_pos == 0 {

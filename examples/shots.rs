@@ -18,10 +18,12 @@ use llmscope::ablation::Ablation;
 use llmscope::analysis::projection::{ProjectionSettings, project};
 use llmscope::color::{Scaling, Theme};
 use llmscope::config::ModelConfig;
-use llmscope::engine::{EngineHandle, EngineRequest, EngineUpdate, Prompt, VectorSource};
+use llmscope::engine::{
+    EngineHandle, EngineRequest, EngineUpdate, LoadWatch, Prompt, VectorSource,
+};
 use llmscope::hook::{BlockSite, HookPoint};
 use llmscope::layout::{CellId, GroundRect, Kind, ModelLayout};
-use llmscope::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource};
+use llmscope::model::{LoadSettings, Model, ModelError, ModelSource};
 use llmscope::viewer::app::{Subject, ViewerOptions};
 use llmscope::viewer::capture::{Offscreen, save_png};
 use llmscope::viewer::scene::{Cloud, CloudPoint, ColorBy, PointCloud, SceneSettings};
@@ -323,7 +325,7 @@ fn long_shots() -> Vec<Shot> {
 fn load_random(
     source: &ModelSource,
     _settings: &LoadSettings,
-    _progress: &mut dyn FnMut(LoadProgress),
+    _watch: &mut LoadWatch<'_>,
 ) -> Result<Model, ModelError> {
     let name = source.to_string();
     let config = ModelConfig::preset(&name).ok_or_else(|| ModelError::NoSuchModel(name.clone()))?;
@@ -361,7 +363,7 @@ fn run(engine: &EngineHandle, source: ModelSource, prompt: Prompt) -> Result<Vec
     engine.request(EngineRequest::Play(n_new))?;
     let mut updates = Vec::new();
     while let Some(update) = engine.wait_update() {
-        if let EngineUpdate::Failed(error) = &update {
+        if let EngineUpdate::Failed(error) | EngineUpdate::LoadFailed(error) = &update {
             anyhow::bail!("{error}");
         }
         let is_last = if n_new > 0 {

@@ -10,11 +10,11 @@ use llmscope::ablation::Ablation;
 use llmscope::analysis::LensReading;
 use llmscope::attribution::{IntegrationSettings, TargetWish};
 use llmscope::engine::{
-    Answer, EngineError, EngineHandle, EngineRequest, EngineUpdate, GradientExtent, PauseReason,
-    Prompt, Question, Study,
+    Answer, EngineError, EngineHandle, EngineRequest, EngineUpdate, GradientExtent, LoadWatch,
+    PauseReason, Prompt, Question, Study,
 };
 use llmscope::hook::{BlockSite, HookPoint};
-use llmscope::model::{LoadSettings, ModelError, ModelSource};
+use llmscope::model::{LoadProgress, LoadSettings, Model, ModelError, ModelSource};
 use llmscope::trace::Trace;
 
 fn load_request(source: ModelSource) -> EngineRequest {
@@ -167,9 +167,14 @@ fn the_full_context_ends_playing() {
 fn failures_are_told_and_the_worker_goes_on() {
     let engine = EngineHandle::start().unwrap();
     let failure = |engine: &EngineHandle| {
-        let updates = updates_until(engine, |update| matches!(update, EngineUpdate::Failed(_)));
-        match updates.into_iter().next_back() {
-            Some(EngineUpdate::Failed(error)) => error,
+        let is_failure = |update: &EngineUpdate| {
+            matches!(
+                update,
+                EngineUpdate::Failed(_) | EngineUpdate::LoadFailed(_)
+            )
+        };
+        match updates_until(engine, is_failure).into_iter().next_back() {
+            Some(EngineUpdate::Failed(error) | EngineUpdate::LoadFailed(error)) => error,
             _ => unreachable!(),
         }
     };
@@ -210,7 +215,7 @@ fn failures_are_told_and_the_worker_goes_on() {
 }
 
 #[test]
-fn a_panic_in_the_worker_arrives_as_a_failure() {
+fn a_panic_while_loading_arrives_as_a_failure() {
     let engine = EngineHandle::start_with(|_, _, _| panic!("weights on fire")).unwrap();
     engine.request(load_request(ModelSource::Demo)).unwrap();
 
@@ -218,7 +223,7 @@ fn a_panic_in_the_worker_arrives_as_a_failure() {
 
     assert!(matches!(
         update,
-        EngineUpdate::Failed(error)
+        EngineUpdate::LoadFailed(error)
             if matches!(&*error, EngineError::Panicked(message) if message == "weights on fire")
     ));
     engine.request(EngineRequest::Step).unwrap();
@@ -547,4 +552,106 @@ fn a_text_whose_new_pass_was_stopped_is_caught_up_with_by_the_next_step() {
         .rposition(|u| matches!(u, EngineUpdate::PassStarted { first_pos: 0, .. }));
     let trace = trace_of(&updates[begins.unwrap()..]);
     assert_eq!(trace.len(), 61);
+}
+
+/// A load that takes until it is told to end, of any model but the embedded one.
+fn load_slowly(
+    source: &ModelSource,
+    settings: &LoadSettings,
+    watch: &mut LoadWatch<'_>,
+) -> Result<Model, ModelError> {
+    if *source == ModelSource::Demo {
+        return Model::load_watched(source, settings, watch);
+    }
+    let mut done_bytes = 0;
+    loop {
+        done_bytes += 1;
+        if watch(LoadProgress::reading(done_bytes % 50, 50)).is_break() {
+            return Err(ModelError::Stopped);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn slow() -> ModelSource {
+    ModelSource::Folder("takes/for/ever".into())
+}
+
+fn is_loaded(update: &EngineUpdate) -> bool {
+    matches!(update, EngineUpdate::Loaded(_))
+}
+
+#[test]
+fn while_another_model_is_loaded_the_one_there_is_goes_on_answering() {
+    let engine = EngineHandle::start_with(load_slowly).unwrap();
+    engine.request(load_request(ModelSource::Demo)).unwrap();
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(vec![1, 2])))
+        .unwrap();
+    updates_until(&engine, is_pass_done);
+
+    engine.request(load_request(slow())).unwrap();
+    updates_until(&engine, |update| matches!(update, EngineUpdate::Loading(_)));
+    engine.request(EngineRequest::Step).unwrap();
+    updates_until(&engine, is_pass_done);
+    engine.request(EngineRequest::CancelLoad).unwrap();
+    updates_until(&engine, |update| {
+        matches!(update, EngineUpdate::LoadCancelled)
+    });
+    engine.request(EngineRequest::Step).unwrap();
+    let updates = updates_until(&engine, is_pass_done);
+
+    let is_of_load = |update: &EngineUpdate| matches!(update, EngineUpdate::Loading(_));
+    assert!(
+        !updates.iter().any(is_of_load),
+        "nothing more is told of it"
+    );
+}
+
+#[test]
+fn a_load_that_fails_leaves_the_model_and_its_text() {
+    let engine = started();
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(vec![1, 2])))
+        .unwrap();
+    updates_until(&engine, is_pass_done);
+
+    engine
+        .request(load_request(ModelSource::Folder("no/such/folder".into())))
+        .unwrap();
+    updates_until(&engine, |update| {
+        matches!(update, EngineUpdate::LoadFailed(_))
+    });
+    engine.request(EngineRequest::Step).unwrap();
+    let updates = updates_until(&engine, is_pass_done);
+
+    assert!(matches!(
+        updates.last(),
+        Some(EngineUpdate::PassDone { pass, .. }) if pass.first_pos == 2
+    ));
+}
+
+#[test]
+fn of_two_loads_the_second_counts_and_what_waits_for_a_model_waits_for_it() {
+    let engine = EngineHandle::start_with(load_slowly).unwrap();
+
+    engine.request(load_request(slow())).unwrap();
+    engine
+        .request(EngineRequest::SetPrompt(Prompt::Tokens(vec![1, 2])))
+        .unwrap();
+    engine.request(load_request(ModelSource::Demo)).unwrap();
+    let loaded = updates_until(&engine, is_loaded);
+    let computed = updates_until(&engine, is_pass_done);
+
+    let is_failure = |update: &EngineUpdate| {
+        matches!(
+            update,
+            EngineUpdate::Failed(_) | EngineUpdate::LoadFailed(_)
+        )
+    };
+    assert!(!loaded.iter().chain(&computed).any(is_failure));
+    assert!(matches!(
+        loaded.last(),
+        Some(EngineUpdate::Loaded(model)) if model.name == "demo"
+    ));
 }

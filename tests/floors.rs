@@ -45,6 +45,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
                 "thiserror",
                 "tokenizers",
                 "tracing",
+                "ureq",
             ],
         ),
         (
@@ -143,6 +144,7 @@ const VIEWER_SHARED: &[&str] = &[
     "film",
     "saving",
     "filming",
+    "recents",
     "session",
     "settings_file",
     "slots",

@@ -336,7 +336,7 @@ fn a_failure_of_the_engine_leaves_the_viewer_alive_and_says_what_failed() {
         })
         .unwrap();
     let update = engine.wait_update().unwrap();
-    assert!(matches!(update, EngineUpdate::Failed(_)));
+    assert!(matches!(update, EngineUpdate::LoadFailed(_)));
     let mut offscreen = offscreen(Subject::Model {
         engine,
         prompt: String::new(),

@@ -20,7 +20,8 @@ use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerS
 #[derive(Clone, Debug, Args)]
 pub struct ModelArgs {
     /// The model: `demo` (within the program), a folder, a file such as `model.gguf`, or a Hub name
-    /// such as `openai-community/gpt2-medium`, with `@revision` for another than the main one
+    /// such as `openai-community/gpt2-medium`, with `@revision` for another than the main one, or
+    /// `org/name/file.gguf` for one file
     #[arg(long, value_name = "MODEL", default_value_t, hide_default_value = true)]
     pub model: ModelSource,
     /// Instead of a model, the shape alone of a published one

@@ -201,7 +201,9 @@ pub(super) fn run_text(
             break;
         };
         match update {
-            EngineUpdate::Failed(error) => return Err(error.into()),
+            EngineUpdate::Failed(error) | EngineUpdate::LoadFailed(error) => {
+                return Err(error.into());
+            }
             EngineUpdate::Paused(reason) => {
                 if reason == PauseReason::ContextFull {
                     super::say("note: the context is full, so the text ends here");

@@ -69,6 +69,7 @@ pub fn run(args: &ViewArgs, given: &[OsString]) -> Result<(), CliError> {
         color_by: stage::color_by(args.color_by, &args.run)?,
         has_reduced_motion: asks_for_calm.is_some_and(|value| value == "1"),
         settings_folder: settings_file::folder(),
+        load: args.run.load_settings(),
         sampler: SamplerSettings {
             seed: args.run.seed,
             ..SamplerSettings::default()

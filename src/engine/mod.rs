@@ -5,11 +5,13 @@
 //! no request waits. Dropping the [`EngineHandle`] ends the thread.
 
 mod lens;
+mod loading;
 mod projector;
 mod replay;
 mod study;
 mod worker;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -48,13 +50,17 @@ pub enum Prompt {
 /// What the worker is asked to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EngineRequest {
-    /// Load a model in place of the one there is.
+    /// Load a model. It takes the place of the one there is once it is ready, and of one that is
+    /// still being loaded at once; until then the one there is answers, and without one every other
+    /// request waits.
     Load {
         /// Where it is.
         source: ModelSource,
         /// How it is to be loaded.
         settings: LoadSettings,
     },
+    /// Load no model any more; what was fetched for it is kept.
+    CancelLoad,
     /// Begin a text: compute the prompt's positions.
     SetPrompt(Prompt),
     /// Choose how the next tokens are chosen; its random sequence begins anew.
@@ -83,10 +89,14 @@ pub enum EngineRequest {
 /// What the worker has done.
 #[derive(Clone, Debug)]
 pub enum EngineUpdate {
-    /// Weights are being read.
+    /// A model is being fetched or read.
     Loading(LoadProgress),
-    /// A model is ready.
+    /// A model is ready, and has taken the place of the one there was.
     Loaded(LoadedModel),
+    /// A model is loaded no more, as was asked for; the one there was is still there.
+    LoadCancelled,
+    /// A model can't be loaded; the one there was is still there.
+    LoadFailed(Arc<EngineError>),
     /// A pass has begun.
     PassStarted {
         /// The first position it computes.
@@ -190,6 +200,9 @@ pub enum EngineError {
     /// The values of a text can't be kept.
     #[error(transparent)]
     Spill(#[from] SpillError),
+    /// The system gives no thread to load a model on.
+    #[error("cannot start the thread that loads models: {0}")]
+    Thread(std::io::Error),
     /// The program has a fault.
     #[error("the model thread failed: {0}; this is a fault of the program, please report it")]
     Panicked(String),
@@ -200,6 +213,7 @@ pub struct EngineHandle {
     requests: Option<Sender<EngineRequest>>,
     updates: Option<Receiver<EngineUpdate>>,
     worker: Option<JoinHandle<()>>,
+    can_load: bool,
 }
 
 /// The worker has ended and takes no more requests, or is too far behind to take one now.
@@ -229,7 +243,7 @@ impl EngineHandle {
     ///
     /// If the system gives no thread.
     pub fn start_with(load: LoadModel) -> std::io::Result<Self> {
-        Self::spawn("llmscope-engine", move |requests, updates| {
+        Self::spawn("llmscope-engine", true, move |requests, updates| {
             worker::run(load, &requests, &updates);
         })
     }
@@ -241,13 +255,14 @@ impl EngineHandle {
     ///
     /// If the system gives no thread.
     pub fn start_replay(updates: Vec<EngineUpdate>) -> std::io::Result<Self> {
-        Self::spawn("llmscope-replay", move |requests, sender| {
+        Self::spawn("llmscope-replay", false, move |requests, sender| {
             replay::run(updates, &requests, &sender);
         })
     }
 
     fn spawn(
         name: &str,
+        can_load: bool,
         work: impl FnOnce(Receiver<EngineRequest>, Sender<EngineUpdate>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (request_sender, requests) = bounded(REQUEST_ROOM);
@@ -259,7 +274,13 @@ impl EngineHandle {
             requests: Some(request_sender),
             updates: Some(update_receiver),
             worker: Some(worker),
+            can_load,
         })
+    }
+
+    /// Whether it can load models: a saved trace's worker can't.
+    pub fn can_load(&self) -> bool {
+        self.can_load
     }
 
     /// Asks the worker, without waiting.
@@ -310,12 +331,15 @@ pub fn default_trace_memory() -> u64 {
 
 /// A way to load a model.
 pub type LoadModel =
-    fn(&ModelSource, &LoadSettings, &mut dyn FnMut(LoadProgress)) -> Result<Model, ModelError>;
+    fn(&ModelSource, &LoadSettings, &mut LoadWatch<'_>) -> Result<Model, ModelError>;
+
+/// Is told how far loading has come, and says whether to go on.
+pub type LoadWatch<'a> = dyn FnMut(LoadProgress) -> ControlFlow<()> + 'a;
 
 fn load_model(
     source: &ModelSource,
     settings: &LoadSettings,
-    progress: &mut dyn FnMut(LoadProgress),
+    watch: &mut LoadWatch<'_>,
 ) -> Result<Model, ModelError> {
-    Model::load(source, settings, progress)
+    Model::load_watched(source, settings, watch)
 }

@@ -26,12 +26,7 @@ pub fn replay(saved: SavedTrace) -> Result<Vec<EngineUpdate>, AblationError> {
     let parts: Vec<Ablation> = parts.collect::<Result<_, AblationError>>()?;
     // A model is read before it is there. Letters lie in the order in which they were first drawn, so
     // that pictures are the same only if nothing is left out.
-    let reading = |done_bytes| {
-        EngineUpdate::Loading(LoadProgress {
-            done_bytes,
-            total_bytes: 1,
-        })
-    };
+    let reading = |done_bytes| EngineUpdate::Loading(LoadProgress::reading(done_bytes, 1));
     let mut updates = vec![
         reading(0),
         reading(1),
@@ -128,12 +123,14 @@ pub(super) fn run(
                 id: study.id,
                 answer: Err(no_weights()),
             },
-            EngineRequest::Load { .. }
-            | EngineRequest::SetPrompt(_)
-            | EngineRequest::SetAblations(_) => EngineUpdate::Failed(no_weights()),
+            EngineRequest::Load { .. } => EngineUpdate::LoadFailed(no_weights()),
+            EngineRequest::SetPrompt(_) | EngineRequest::SetAblations(_) => {
+                EngineUpdate::Failed(no_weights())
+            }
             EngineRequest::SetSampler(_)
             | EngineRequest::SetTraceMemory(_)
             | EngineRequest::Stop
+            | EngineRequest::CancelLoad
             | EngineRequest::SetLens(_)
             | EngineRequest::CancelStudy(_) => continue,
         };

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, never, select};
 
 use super::lens::LensQueue;
+use super::loading::Loading;
 use super::study::StudyQueue;
 use super::{
     EngineError, EngineRequest, EngineUpdate, LoadModel, LoadedModel, PauseReason, Prompt,
@@ -16,7 +17,9 @@ use super::{
 };
 use crate::ablation::Ablation;
 use crate::hook::HookPoint;
-use crate::model::{LoadProgress, Model, ModelError, Sampler, SamplerSettings, Session};
+use crate::model::{
+    LoadSettings, Model, ModelError, ModelSource, Sampler, SamplerSettings, Session,
+};
 use crate::trace::{Activation, ActivationCache, Pass, SpillError, TraceMemory, TraceUsage};
 
 /// The other side is gone: the worker ends.
@@ -32,6 +35,7 @@ pub(super) fn run(
         requests,
         updates,
         postponed: VecDeque::new(),
+        loading: None,
         model: None,
         text: None,
         sampler_settings: SamplerSettings::default(),
@@ -46,6 +50,7 @@ pub(super) fn run(
     while let Some(work) = worker.next_work() {
         let outcome = catch_unwind(AssertUnwindSafe(|| match work {
             Work::Answer(request) => worker.answer(request),
+            Work::TakeModel(outcome) => worker.take_model(*outcome),
             Work::Study => worker.study(),
             Work::ReadLens => worker.read_lens(),
         }));
@@ -71,6 +76,7 @@ pub(super) fn run(
 /// What the worker does next.
 enum Work {
     Answer(EngineRequest),
+    TakeModel(Box<Result<Model, EngineError>>),
     Study,
     ReadLens,
 }
@@ -99,6 +105,8 @@ struct Worker<'a> {
     updates: &'a Sender<EngineUpdate>,
     /// Requests that came while a pass was computed.
     postponed: VecDeque<EngineRequest>,
+    /// The model that is to come.
+    loading: Option<Loading>,
     model: Option<Model>,
     text: Option<Text>,
     sampler_settings: SamplerSettings,
@@ -126,14 +134,25 @@ struct Text {
 }
 
 impl Worker<'_> {
-    /// The next request; while none waits, a piece of a study, then of the lens.
+    /// The next request, or a model that is ready; while there is none, a piece of a study, then of the
+    /// lens.
     fn next_work(&mut self) -> Option<Work> {
-        if let Some(request) = self.postponed.pop_front() {
+        if !self.awaits_model()
+            && let Some(request) = self.postponed.pop_front()
+        {
             return Some(Work::Answer(request));
         }
+        let outcome = self.loading.as_ref().map(Loading::outcome);
+        let outcome = outcome.cloned().unwrap_or_else(never);
         let is_idle = self.lens.is_empty() && self.studies.is_empty();
         if is_idle || self.model.is_none() {
-            return self.requests.recv().ok().map(Work::Answer);
+            return select! {
+                recv(self.requests) -> request => request.ok().map(Work::Answer),
+                recv(outcome) -> outcome => outcome.ok().map(Box::new).map(Work::TakeModel),
+            };
+        }
+        if let Ok(outcome) = outcome.try_recv() {
+            return Some(Work::TakeModel(Box::new(outcome)));
         }
         match self.requests.try_recv() {
             Ok(request) => Some(Work::Answer(request)),
@@ -141,6 +160,11 @@ impl Worker<'_> {
             Err(TryRecvError::Empty) => Some(Work::Study),
             Err(TryRecvError::Disconnected) => None,
         }
+    }
+
+    /// Whether the first model is still to come, so that nothing can be answered.
+    fn awaits_model(&self) -> bool {
+        self.model.is_none() && self.loading.is_some()
     }
 
     fn study(&mut self) -> Result<(), Ended> {
@@ -168,53 +192,87 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Whether a request is waiting that ends what is being done.
+    /// Whether a request or a model is waiting that ends what is being done. What concerns loading is
+    /// done meanwhile, and ends nothing.
     fn is_interrupted(&mut self) -> bool {
-        self.postponed.extend(self.requests.try_iter());
-        self.postponed.iter().any(|request| {
-            matches!(
-                request,
-                EngineRequest::Stop
-                    | EngineRequest::SetPrompt(_)
-                    | EngineRequest::SetAblations(_)
-                    | EngineRequest::Load { .. }
-            )
-        })
+        let requests = self.requests;
+        for request in requests.try_iter() {
+            match request {
+                EngineRequest::Load { .. } | EngineRequest::CancelLoad => {
+                    // If the other side is gone, the next send ends the worker.
+                    drop(self.answer(request));
+                }
+                other => self.postponed.push_back(other),
+            }
+        }
+        let is_ready = |loading: &Loading| !loading.outcome().is_empty();
+        self.loading.as_ref().is_some_and(is_ready)
+            || self.postponed.iter().any(|request| {
+                matches!(
+                    request,
+                    EngineRequest::Stop
+                        | EngineRequest::SetPrompt(_)
+                        | EngineRequest::SetAblations(_)
+                )
+            })
     }
 
     fn tell(&self, update: EngineUpdate) -> Result<(), Gone> {
         self.updates.send(update).map_err(|_closed| Gone)
     }
 
+    fn load(&mut self, source: ModelSource, settings: LoadSettings) -> Result<(), Ended> {
+        self.loading = None; // Whatever it was, it is wanted no more.
+        let updates = self.updates.clone();
+        match Loading::start(self.load, source, settings, updates) {
+            Ok(loading) => self.loading = Some(loading),
+            Err(error) => self.take_model(Err(EngineError::Thread(error)))?,
+        }
+        Ok(())
+    }
+
+    /// Puts the model that has come in the place of the one there is, or tells why none has.
+    fn take_model(&mut self, outcome: Result<Model, EngineError>) -> Result<(), Ended> {
+        self.loading = None;
+        let model = match outcome {
+            Ok(model) => model,
+            Err(error) => {
+                if self.model.is_none() {
+                    // What waited for the model has failed with it, and is told once.
+                    self.postponed.retain(|request| {
+                        matches!(
+                            request,
+                            EngineRequest::SetSampler(_) | EngineRequest::SetLens(_)
+                        )
+                    });
+                }
+                return Ok(self.tell(EngineUpdate::LoadFailed(Arc::new(error)))?);
+            }
+        };
+        self.text = None;
+        self.lens.clear();
+        self.studies.clear();
+        // They name parts of the model that was.
+        self.ablations.clear();
+        self.tell(EngineUpdate::Loaded(LoadedModel {
+            name: model.name().to_owned(),
+            config: model.config().clone(),
+            vocab: model.vocab().clone(),
+            weights: model.weights().cloned(),
+        }))?;
+        self.model = Some(model);
+        Ok(())
+    }
+
     fn answer(&mut self, request: EngineRequest) -> Result<(), Ended> {
         match request {
-            EngineRequest::Load { source, settings } => {
-                // The old model's memory is free before the new one's is taken.
-                self.text = None;
-                self.model = None;
-                self.lens.clear();
-                self.studies.clear();
-                // They name parts of the model that was.
-                self.ablations.clear();
-                let updates = self.updates;
-                let mut last_percent = None;
-                let mut progress = |progress: LoadProgress| {
-                    let percent = progress.done_bytes * 100 / progress.total_bytes.max(1);
-                    if last_percent != Some(percent) {
-                        last_percent = Some(percent);
-                        // If the other side is gone, the next send ends the worker.
-                        drop(updates.send(EngineUpdate::Loading(progress)));
-                    }
-                };
-                let model = (self.load)(&source, &settings, &mut progress)?;
-                self.tell(EngineUpdate::Loaded(LoadedModel {
-                    name: model.name().to_owned(),
-                    config: model.config().clone(),
-                    vocab: model.vocab().clone(),
-                    weights: model.weights().cloned(),
-                }))?;
-                self.model = Some(model);
+            EngineRequest::Load { source, settings } => self.load(source, settings)?,
+            EngineRequest::CancelLoad => {
+                if self.loading.take().is_some() {
+                    self.tell(EngineUpdate::LoadCancelled)?;
+                }
             }
+            other if self.awaits_model() => self.postponed.push_back(other),
             EngineRequest::SetPrompt(prompt) => {
                 let model = self.model.as_ref().ok_or(EngineError::NoModel)?;
                 let tokens = match prompt {

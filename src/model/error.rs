@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::hub::HubError;
 use super::memory::in_words;
 use crate::ablation::AblationError;
 use crate::attribution::TargetError;
@@ -173,19 +174,13 @@ pub enum ModelError {
     BadSampler(String),
     /// The model was asked for by a name that is neither a folder or file nor a Hub name.
     #[error(
-        "no model {0:?}: it is no folder or file here, nor a Hub name such as openai-community/gpt2"
+        "no model {0:?}: it is no folder or file here, nor a Hub name such as openai-community/gpt2 (or \
+         org/name/file.gguf for one of several GGUF files)"
     )]
     NoSuchModel(String),
     /// A file could not be had from the Hub.
-    #[error("cannot fetch {file} of {repo}: {reason}")]
-    Hub {
-        /// The repository, with its revision.
-        repo: String,
-        /// The file.
-        file: String,
-        /// What went wrong, and what to do.
-        reason: String,
-    },
+    #[error(transparent)]
+    Hub(HubError),
     /// The device can't be used.
     #[error("cannot compute on {device}: {reason}; try --device cpu")]
     Device {
@@ -200,6 +195,15 @@ pub enum ModelError {
     /// Arithmetic failed.
     #[error("the computation failed: {0}")]
     Compute(#[from] candle_core::Error),
+}
+
+impl From<HubError> for ModelError {
+    fn from(error: HubError) -> Self {
+        match error {
+            HubError::Stopped => Self::Stopped,
+            error => Self::Hub(error),
+        }
+    }
 }
 
 impl ModelError {
@@ -219,7 +223,7 @@ impl ModelError {
                 | Self::BadTokenizer { .. }
                 | Self::NotFinite { .. }
                 | Self::NoSuchModel(_)
-                | Self::Hub { .. }
+                | Self::Hub(_)
         )
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::LoadProgress;
+use super::Watch;
 use super::checkpoint::{self, Checkpoint, Gguf, Part, ReadPlan, read_small};
 use super::error::ModelError;
 use super::tensors::Stored;
@@ -131,7 +131,7 @@ impl ModelFiles {
         self,
         config: &ModelConfig,
         plan: ReadPlan<'_>,
-        progress: &mut dyn FnMut(LoadProgress),
+        watch: &mut Watch,
     ) -> Result<HashMap<String, Stored>, ModelError> {
         let checkpoint = match self {
             Self::Demo => {
@@ -141,7 +141,7 @@ impl ModelFiles {
             Self::Folder { folder, weights } => open_weights(&folder, weights)?,
             Self::Gguf(gguf) => gguf.into_checkpoint(config),
         };
-        checkpoint::read(&checkpoint, config, plan, progress)
+        checkpoint::read(&checkpoint, config, plan, watch)
     }
 
     /// The tokenizer, or none where there is none.

@@ -14,6 +14,7 @@ mod integration;
 mod lens;
 mod memory;
 mod net;
+mod progress;
 mod recorder;
 mod sampler;
 mod source;
@@ -30,9 +31,12 @@ use candle_core::{DType, Device, Tensor};
 use ablated::Ablated;
 use checkpoint::ReadPlan;
 pub use error::ModelError;
+use hub::Extent;
+pub use hub::{HubError, HubName};
 pub use integration::Integration;
 pub use memory::{MEMORY_VARIABLE, available_memory};
 pub use net::{KvCaches, Net};
+pub use progress::{LoadProgress, LoadStage, Pace};
 pub use recorder::{Capture, Recorder};
 pub use sampler::{Sampler, SamplerSettings};
 pub use source::{ComputeDevice, ModelSource, Precision};
@@ -45,14 +49,8 @@ use crate::config::ModelConfig;
 use crate::hook::HookPoint;
 use crate::trace::{Activation, Vocab};
 
-/// How far loading has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadProgress {
-    /// Bytes of weights read so far.
-    pub done_bytes: u64,
-    /// Bytes of weights in all.
-    pub total_bytes: u64,
-}
+/// Is told how far loading has come, and ends it with an error of its own.
+type Watch<'a> = dyn FnMut(LoadProgress) -> Result<(), ModelError> + 'a;
 
 /// Where and how a model is to be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -111,8 +109,29 @@ impl Model {
         settings: &LoadSettings,
         progress: &mut dyn FnMut(LoadProgress),
     ) -> Result<Self, ModelError> {
+        Self::load_watched(source, settings, &mut |so_far| {
+            progress(so_far);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As [`load`](Self::load), and stops where `watch` says so. It is asked from time to time,
+    /// whether bytes have come or not; what was fetched from the Hub is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); [`ModelError::Stopped`] if it was stopped.
+    pub fn load_watched(
+        source: &ModelSource,
+        settings: &LoadSettings,
+        watch: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
+    ) -> Result<Self, ModelError> {
+        let progress: &mut Watch = &mut |progress| match watch(progress) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(ModelError::Stopped),
+        };
         let device = settings.device.open()?;
-        let files = source.open(settings.is_offline)?;
+        let files = source.open(settings.is_offline, Extent::Everything, progress)?;
         let config = files.config()?;
         let tokenizer = files.tokenizer()?;
         if let Some(tokenizer) = &tokenizer

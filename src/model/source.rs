@@ -9,7 +9,8 @@ use candle_core::{DType, Device};
 
 use super::error::ModelError;
 use super::files::ModelFiles;
-use super::hub;
+use super::hub::{Extent, HubName};
+use super::{Watch, hub};
 use crate::config::ModelConfig;
 
 /// Endings that make a name a file's, whether it is there or not.
@@ -25,13 +26,8 @@ pub enum ModelSource {
     Folder(PathBuf),
     /// A file of weights: `.gguf`, or another with its `config.json` beside it.
     File(PathBuf),
-    /// A repository of the Hugging Face Hub.
-    Hub {
-        /// `organisation/name`.
-        repo: String,
-        /// A branch, tag or commit; the main branch if absent.
-        revision: Option<String>,
-    },
+    /// A repository of the Hugging Face Hub, or a GGUF file of one.
+    Hub(HubName),
     /// A name that is neither.
     Unknown(String),
 }
@@ -72,6 +68,11 @@ impl FromStr for ModelSource {
         if name == "demo" {
             return Ok(Self::Demo);
         }
+        if let Some(hub_name) = HubName::parse(name).filter(|hub_name| hub_name.file.is_some())
+            && !path.exists()
+        {
+            return Ok(Self::Hub(hub_name));
+        }
         let lower = name.to_ascii_lowercase();
         if FILE_ENDINGS.iter().any(|ending| lower.ends_with(ending)) && !path.is_dir()
             || path.is_file()
@@ -81,30 +82,8 @@ impl FromStr for ModelSource {
         if looks_like_path || path.exists() {
             return Ok(Self::Folder(path.to_owned()));
         }
-        let (repo, revision) = match name.split_once('@') {
-            Some((repo, revision)) => (repo, Some(revision.to_owned())),
-            None => (name, None),
-        };
-        Ok(if is_hub_name(repo) && revision.as_deref() != Some("") {
-            Self::Hub {
-                repo: repo.to_owned(),
-                revision,
-            }
-        } else {
-            Self::Unknown(name.to_owned())
-        })
+        Ok(HubName::parse(name).map_or_else(|| Self::Unknown(name.to_owned()), Self::Hub))
     }
-}
-
-fn is_hub_name(repo: &str) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && !word.starts_with('.')
-            && word
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    matches!(repo.split_once('/'), Some((org, name)) if is_word(org) && is_word(name))
 }
 
 impl fmt::Display for ModelSource {
@@ -112,14 +91,7 @@ impl fmt::Display for ModelSource {
         match self {
             Self::Demo => f.write_str("demo"),
             Self::Folder(path) | Self::File(path) => write!(f, "{}", path.display()),
-            Self::Hub {
-                repo,
-                revision: None,
-            } => f.write_str(repo),
-            Self::Hub {
-                repo,
-                revision: Some(revision),
-            } => write!(f, "{repo}@{revision}"),
+            Self::Hub(name) => name.fmt(f),
             Self::Unknown(name) => f.write_str(name),
         }
     }
@@ -155,7 +127,7 @@ impl ModelSource {
     /// The revision asked for, of a model on the Hub.
     pub fn revision(&self) -> Option<&str> {
         match self {
-            Self::Hub { revision, .. } => revision.as_deref(),
+            Self::Hub(name) => name.revision.as_deref(),
             Self::Demo | Self::Folder(_) | Self::File(_) | Self::Unknown(_) => None,
         }
     }
@@ -166,16 +138,27 @@ impl ModelSource {
     ///
     /// If there is no such model or what describes it can't be used.
     pub fn read_config(&self, is_offline: bool) -> Result<ModelConfig, ModelError> {
-        self.open(is_offline)?.config()
+        self.open(is_offline, Extent::Config, &mut |_| Ok(()))?
+            .config()
     }
 
-    pub(super) fn open(&self, is_offline: bool) -> Result<ModelFiles, ModelError> {
+    pub(super) fn open(
+        &self,
+        is_offline: bool,
+        extent: Extent,
+        watch: &mut Watch,
+    ) -> Result<ModelFiles, ModelError> {
         match self {
             Self::Demo => Ok(ModelFiles::Demo),
             Self::Folder(folder) => ModelFiles::of_folder(folder),
             Self::File(path) => ModelFiles::of_file(path),
-            Self::Hub { repo, revision } => {
-                ModelFiles::of_folder(&hub::fetch(repo, revision.as_deref(), is_offline)?)
+            Self::Hub(name) => {
+                let fetched = hub::fetch(name, extent, is_offline, watch)?;
+                if fetched.is_file() {
+                    ModelFiles::of_file(&fetched)
+                } else {
+                    ModelFiles::of_folder(&fetched)
+                }
             }
             Self::Unknown(name) => Err(ModelError::NoSuchModel(name.clone())),
         }
@@ -189,10 +172,7 @@ mod tests {
     #[test]
     fn a_model_name_says_where_the_model_is() {
         let source = |name: &str| name.parse::<ModelSource>().unwrap();
-        let hub = |repo: &str, revision: Option<&str>| ModelSource::Hub {
-            repo: repo.to_owned(),
-            revision: revision.map(str::to_owned),
-        };
+        let hub = |name: &str| ModelSource::Hub(HubName::parse(name).unwrap());
 
         assert_eq!(source("demo"), ModelSource::Demo);
         assert_eq!(source("./demo"), ModelSource::Folder("./demo".into()));
@@ -205,11 +185,9 @@ mod tests {
         ] {
             assert_eq!(source(file), ModelSource::File(file.into()));
         }
-        assert_eq!(
-            source("openai-community/gpt2"),
-            hub("openai-community/gpt2", None)
-        );
-        assert_eq!(source("a/b.c_d@v1"), hub("a/b.c_d", Some("v1")));
+        for name in ["openai-community/gpt2", "a/b.c_d@v1", "a/b/c.gguf"] {
+            assert_eq!(source(name), hub(name));
+        }
         for name in [
             "",
             "nonsense",
@@ -220,7 +198,7 @@ mod tests {
             "a/.b",
         ] {
             let parsed = source(name);
-            assert!(!matches!(parsed, ModelSource::Hub { .. }), "{parsed:?}");
+            assert!(!matches!(parsed, ModelSource::Hub(_)), "{parsed:?}");
         }
     }
 
@@ -232,6 +210,7 @@ mod tests {
             "org/name",
             "org/name@rev",
             "models/a.gguf",
+            "org/name/file.gguf@rev",
             "nonsense",
         ] {
             assert_eq!(name.parse::<ModelSource>().unwrap().to_string(), name);

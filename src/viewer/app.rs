@@ -29,6 +29,7 @@ use super::filming::FilmSettings;
 use super::inference::{ActiveTrace, EngineLink};
 use super::material::MaterialPlugin;
 use super::pace::PacePlugin;
+use super::recents::RecentsFile;
 use super::scene::{ArcChoice, ColorBy, SceneSettings};
 use super::selection::SelectionPlugin;
 use super::session::SessionFacts;
@@ -40,7 +41,7 @@ use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::engine::EngineHandle;
 use crate::layout::Kind;
-use crate::model::SamplerSettings;
+use crate::model::{LoadSettings, SamplerSettings};
 
 /// What is to be seen.
 pub enum Subject {
@@ -102,6 +103,8 @@ pub struct ViewerOptions {
     pub has_backdrop: bool,
     /// How tokens are chosen to begin with.
     pub sampler: SamplerSettings,
+    /// How models are loaded that are opened in the window.
+    pub load: LoadSettings,
 }
 
 impl Default for ViewerOptions {
@@ -123,6 +126,7 @@ impl Default for ViewerOptions {
             arguments: Vec::new(),
             has_backdrop: true,
             sampler: SamplerSettings::default(),
+            load: LoadSettings::default(),
         }
     }
 }
@@ -247,6 +251,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     };
     app.insert_resource(SlotsFile(settings_file("viewpoints.json")));
     app.insert_resource(ArrangementFile(settings_file("panels.json")));
+    app.insert_resource(RecentsFile(settings_file("recent.json")));
     let mut films = app.world_mut().resource_mut::<FilmSettings>();
     // Told in full, so that everybody finds what was made.
     films.folders = env::current_dir().into_iter().collect();
@@ -262,6 +267,7 @@ fn add_viewer(app: &mut App, subject: Subject, options: &ViewerOptions) {
     ui.has_labels = options.has_labels;
     ui.has_legend = options.has_legend;
     ui.scale = options.ui_scale;
+    ui.load.clone_from(&options.load);
     ui.plots.clone_from(&options.plots);
     match subject {
         Subject::Model { engine, prompt } => {

@@ -1,11 +1,13 @@
 //! Brings the engine's updates into the world, and the user's requests out to it.
 
+mod opening;
 mod studies;
 
 use std::sync::Arc;
 
 use bevy::prelude::*;
 
+pub use opening::{Opening, Openings};
 pub use studies::{Asked, Studies, StudyState, Topic};
 
 use super::ViewerSystems;
@@ -17,7 +19,7 @@ use crate::engine::{
     Study,
 };
 use crate::hook::HookPoint;
-use crate::model::{LoadProgress, LoadSettings, ModelSource, SamplerSettings};
+use crate::model::{LoadProgress, SamplerSettings};
 use crate::trace::{Activation, ActivationCache, Pass, TokenTrace, Trace, TraceUsage, Vocab};
 
 /// Keeps [`ActiveTrace`] up to date with the engine behind [`EngineLink`].
@@ -27,13 +29,17 @@ impl Plugin for InferencePlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<ActiveTrace>()
             .init_resource::<Studies>()
+            .init_resource::<Openings>()
             .add_message::<TraceEvent>()
             .add_message::<EngineWish>()
             .add_systems(
                 Update,
-                (receive_updates, send_wishes)
+                (
+                    receive_updates.run_if(resource_exists::<EngineLink>),
+                    opening::receive_next,
+                    send_wishes,
+                )
                     .chain()
-                    .run_if(resource_exists::<EngineLink>)
                     .in_set(ViewerSystems::Receive),
             );
     }
@@ -46,8 +52,10 @@ pub struct EngineLink(pub EngineHandle);
 /// What is to be asked of the engine.
 #[derive(Message, Clone, Debug)]
 pub enum EngineWish {
-    /// Load another model.
-    Load(ModelSource, LoadSettings),
+    /// Open another model in place of the one on show, once it is ready.
+    Open(Box<Opening>),
+    /// Load no model any more.
+    CancelLoad,
     /// Begin a text.
     Begin(String),
     /// Choose and compute a token.
@@ -67,10 +75,14 @@ pub enum EngineWish {
 /// What the engine has told, after [`ActiveTrace`] has taken it in.
 #[derive(Message, Clone, Debug)]
 pub enum TraceEvent {
-    /// Weights are being read.
+    /// A model is being fetched or read.
     Loading(LoadProgress),
     /// Another model is ready.
     ModelLoaded,
+    /// A model is loaded no more, as was asked for.
+    LoadCancelled,
+    /// A model can't be loaded: the message for the user. What was on show still is.
+    LoadFailed(String),
     /// A pass has begun, over these positions.
     PassStarted {
         /// The first position.
@@ -281,8 +293,11 @@ impl ActiveTrace {
                 self.live = None;
                 self.lens.clear();
                 self.ablations.clear();
+                self.is_shape = false;
                 TraceEvent::ModelLoaded
             }
+            EngineUpdate::LoadCancelled => TraceEvent::LoadCancelled,
+            EngineUpdate::LoadFailed(error) => TraceEvent::LoadFailed(describe(&error)),
             EngineUpdate::PassStarted { first_pos, tokens } => {
                 if first_pos == 0
                     && let Some(model) = &self.model
@@ -363,9 +378,11 @@ fn receive_updates(
     engine: Res<EngineLink>,
     mut trace: ResMut<ActiveTrace>,
     mut studies: ResMut<Studies>,
+    mut openings: ResMut<Openings>,
     mut events: MessageWriter<TraceEvent>,
 ) {
     while let Some(update) = engine.try_update() {
+        openings.bypass_change_detection().note(&update, &engine);
         let event = trace.apply(update);
         if studies::concerns(&event) {
             studies.note(&event);
@@ -375,13 +392,26 @@ fn receive_updates(
 }
 
 fn send_wishes(
-    engine: Res<EngineLink>,
+    engine: Option<Res<EngineLink>>,
+    mut openings: ResMut<Openings>,
     mut wishes: MessageReader<EngineWish>,
     mut events: MessageWriter<TraceEvent>,
 ) {
+    let engine = engine.as_ref().map(|link| &link.0);
     for wish in wishes.read() {
         let request = match wish.clone() {
-            EngineWish::Load(source, settings) => EngineRequest::Load { source, settings },
+            EngineWish::Open(opening) => {
+                if let Err(why) = openings.open(*opening, engine) {
+                    events.write(TraceEvent::LoadFailed(why));
+                }
+                continue;
+            }
+            EngineWish::CancelLoad => {
+                if let Err(error) = openings.cancel(engine) {
+                    events.write(TraceEvent::Failed(error.to_string()));
+                }
+                continue;
+            }
             EngineWish::Begin(text) => EngineRequest::SetPrompt(Prompt::Text(text)),
             EngineWish::Step => EngineRequest::Step,
             EngineWish::Stop => EngineRequest::Stop,
@@ -390,6 +420,7 @@ fn send_wishes(
             EngineWish::Study(study) => EngineRequest::Study(study),
             EngineWish::CancelStudy(id) => EngineRequest::CancelStudy(id),
         };
+        let Some(engine) = engine else { continue };
         match engine.request(request) {
             Ok(()) => {}
             Err(error @ (SendError::Busy | SendError::Ended)) => {

@@ -2,7 +2,8 @@
 //!
 //! `inference -> playback -> scene -> material` is the stream. `camera`, `selection`, `ui` and
 //! `capture` stand beside its end: they read resources, write messages, and never name one another.
-//! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the camera's paths in
+//! What they share has rooms of its own: `viewpoint`, the saved ones in `slots`, the models opened last
+//! in `recents`, the camera's paths in
 //! `camera_path`, the guided `tour`, the story of a `film`, and what is pointed at in `pointing` and
 //! `readout`; `filming` is between those who ask for a film of the window and those who make it,
 //! `session` what such a film needs to be made again, and `saving` writes what was computed to a file.
@@ -19,6 +20,7 @@ pub mod pace;
 pub mod playback;
 pub mod pointing;
 pub mod readout;
+pub mod recents;
 pub mod saving;
 pub mod scene;
 pub mod selection;
@@ -67,6 +69,7 @@ impl Plugin for ViewerPlugin {
             filming::FilmingPlugin,
             session::SessionPlugin,
             slots::SlotsPlugin,
+            recents::RecentsPlugin,
             tour::TourPlugin,
             camera_path::CameraPathPlugin,
         ));

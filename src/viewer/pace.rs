@@ -9,7 +9,7 @@ use bevy::winit::{UpdateMode, WinitSettings};
 
 use super::camera_path::PathDesk;
 use super::filming::{Filming, PictureMode};
-use super::inference::ActiveTrace;
+use super::inference::{ActiveTrace, Openings};
 use super::playback::{Playback, Playhead};
 use super::scene::{DrawList, SceneLayout, ValuePool, WeightStore};
 
@@ -47,6 +47,24 @@ impl Inputs<'_, '_> {
     }
 }
 
+/// What goes on whether the user does something or not.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Works<'w> {
+    path: Res<'w, PathDesk>,
+    filming: Res<'w, Filming>,
+    picture: Res<'w, PictureMode>,
+    openings: Res<'w, Openings>,
+}
+
+impl Works<'_> {
+    fn are_under_way(&self) -> bool {
+        self.path.is_active()
+            || self.filming.0.is_some()
+            || self.picture.is_busy()
+            || self.openings.is_loading()
+    }
+}
+
 fn set_pace(
     time: Res<Time<Real>>,
     mut last_motion: Local<Duration>,
@@ -57,9 +75,7 @@ fn set_pace(
     layout: Res<SceneLayout>,
     pool: Res<ValuePool>,
     weights: Res<WeightStore>,
-    path: Res<PathDesk>,
-    filming: Res<Filming>,
-    picture: Res<PictureMode>,
+    works: Works,
     mut inputs: Inputs,
     cameras: Query<&GlobalTransform, With<Camera3d>>,
     mut last_camera: Local<GlobalTransform>,
@@ -76,9 +92,7 @@ fn set_pace(
         .as_ref()
         .map_or(0, |layout| layout.fields.len());
     let is_moving = is_waiting
-        || path.is_active()
-        || filming.0.is_some()
-        || picture.is_busy()
+        || works.are_under_way()
         || pool.is_behind
         || weights.is_reading(n_fields)
         || n_inputs > 0

@@ -135,6 +135,8 @@ fn follow_trace(
                 seek(&mut playhead, &trace, lane);
             }
             TraceEvent::Loading(_)
+            | TraceEvent::LoadCancelled
+            | TraceEvent::LoadFailed(_)
             | TraceEvent::LensRead { .. }
             | TraceEvent::LensDone
             | TraceEvent::Ablated

@@ -236,7 +236,7 @@ fn sidecar(
 fn metadata(sidecar: &Sidecar) -> Vec<(String, String)> {
     let prompt = sidecar.prompt.clone().unwrap_or_default();
     let revision = match sidecar.model.parse() {
-        Ok(ModelSource::Hub { revision, .. }) => revision.unwrap_or_else(|| "main".to_owned()),
+        Ok(ModelSource::Hub(name)) => name.revision_or_main().to_owned(),
         _ => String::new(),
     };
     let sampler = format!(

@@ -12,10 +12,10 @@ use candle_core::{DType, Device};
 use super::tensor::{PIECE_BYTES, TensorReader};
 use super::{Checkpoint, Numbers, Order, Wanted};
 use crate::config::ModelConfig;
-use crate::model::LoadProgress;
 use crate::model::error::ModelError;
 use crate::model::memory::Need;
 use crate::model::tensors::Stored;
+use crate::model::{LoadProgress, Watch};
 use crate::weight::WeightPoint;
 
 /// More threads than this read no faster from memory or disk.
@@ -67,7 +67,7 @@ pub(in crate::model) fn read(
     checkpoint: &Checkpoint,
     config: &ModelConfig,
     plan: ReadPlan<'_>,
-    progress: &mut dyn FnMut(LoadProgress),
+    watch: &mut Watch,
 ) -> Result<HashMap<String, Stored>, ModelError> {
     let mut tasks = tasks(checkpoint, config, plan)?;
     let n_threads = thread::available_parallelism()
@@ -83,7 +83,7 @@ pub(in crate::model) fn read(
     }
     // The largest first, so that no thread is left with it at the end.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.wanted.byte_count()));
-    read_all(&tasks, n_threads, plan.device, progress)
+    read_all(&tasks, n_threads, plan.device, watch)
 }
 
 fn tasks<'a>(
@@ -145,7 +145,7 @@ fn read_all(
     tasks: &[Task<'_>],
     n_threads: usize,
     device: &Device,
-    progress: &mut dyn FnMut(LoadProgress),
+    watch: &mut Watch,
 ) -> Result<HashMap<String, Stored>, ModelError> {
     let total_bytes = tasks.iter().map(|task| task.wanted.byte_count()).sum();
     let shared = Shared {
@@ -160,10 +160,7 @@ fn read_all(
     let stop = || shared.reader.is_stopped.store(true, Ordering::Relaxed);
     let mut weights = HashMap::with_capacity(tasks.len());
     let mut failed = None;
-    progress(LoadProgress {
-        done_bytes: 0,
-        total_bytes,
-    });
+    watch(LoadProgress::reading(0, total_bytes))?;
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(n_threads);
         for _ in 0..n_threads {
@@ -189,10 +186,11 @@ fn read_all(
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            progress(LoadProgress {
-                done_bytes: shared.reader.done_bytes.load(Ordering::Relaxed),
-                total_bytes,
-            });
+            let done_bytes = shared.reader.done_bytes.load(Ordering::Relaxed);
+            if let Err(stopped) = watch(LoadProgress::reading(done_bytes, total_bytes)) {
+                stop();
+                failed.get_or_insert(stopped);
+            }
         }
     });
     match failed {

@@ -16,7 +16,7 @@ pub use text::{SessionError, log_path};
 pub use writer::{Present, SessionWriter};
 
 use super::ViewerSystems;
-use super::inference::{EngineWish, TraceEvent};
+use super::inference::{EngineWish, Opening, TraceEvent};
 use crate::model::SamplerSettings;
 
 /// Keeps [`SessionFacts`] up to date.
@@ -50,6 +50,44 @@ pub struct SessionFacts {
     pub has_labels: bool,
     /// Whether the next pass from the start is that of a prompt.
     is_begun: bool,
+    /// The model that is being opened.
+    opening: Option<Opening>,
+}
+
+impl SessionFacts {
+    /// The model that was to be opened is there.
+    fn take_opening(&mut self) {
+        let Some(opening) = self.opening.take() else {
+            return;
+        };
+        replace_model(&mut self.arguments, &opening.source.to_string());
+        self.prompt = opening.prompt;
+        self.sampler = opening.sampler;
+        self.is_begun = true;
+    }
+}
+
+/// Makes the command line's options those of another model.
+fn replace_model(arguments: &mut Vec<String>, model: &str) {
+    let is_named = |argument: &str, name: &str| {
+        let rest = argument.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let mut kept = Vec::with_capacity(arguments.len() + 2);
+    let mut given = arguments.drain(..);
+    while let Some(argument) = given.next() {
+        let named = ["--model", "--arch", "--trace"]
+            .into_iter()
+            .find(|name| is_named(&argument, name));
+        match named {
+            Some(name) if argument == name => drop(given.next()), // Its value.
+            Some(_) => {}
+            None => kept.push(argument),
+        }
+    }
+    drop(given);
+    kept.extend(["--model".to_owned(), model.to_owned()]);
+    *arguments = kept;
 }
 
 impl Default for SessionFacts {
@@ -62,6 +100,7 @@ impl Default for SessionFacts {
             has_panels: true,
             has_labels: true,
             is_begun: true,
+            opening: None,
         }
     }
 }
@@ -74,7 +113,8 @@ fn note_wishes(mut wishes: MessageReader<EngineWish>, mut facts: ResMut<SessionF
                 facts.is_begun = true;
             }
             EngineWish::Sample(sampler) => facts.sampler = *sampler,
-            EngineWish::Load(..)
+            EngineWish::Open(opening) => facts.opening = Some((**opening).clone()),
+            EngineWish::CancelLoad
             | EngineWish::Step
             | EngineWish::Stop
             | EngineWish::SetAblations(_)
@@ -86,6 +126,11 @@ fn note_wishes(mut wishes: MessageReader<EngineWish>, mut facts: ResMut<SessionF
 
 fn note_events(mut events: MessageReader<TraceEvent>, mut facts: ResMut<SessionFacts>) {
     for event in events.read() {
+        match event {
+            TraceEvent::ModelLoaded => facts.take_opening(),
+            TraceEvent::LoadFailed(_) | TraceEvent::LoadCancelled => facts.opening = None,
+            _ => {}
+        }
         // Where parts are set to zero, the text is computed anew, what was chosen included.
         if let TraceEvent::PassStarted {
             first_pos: 0,
@@ -102,6 +147,24 @@ fn note_events(mut events: MessageReader<TraceEvent>, mut facts: ResMut<SessionF
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_model_takes_the_place_of_the_one_on_the_command_line() {
+        let replaced = |given: &[&str]| {
+            let mut arguments: Vec<String> = given.iter().map(|&a| a.to_owned()).collect();
+            replace_model(&mut arguments, "org/name");
+            arguments
+        };
+
+        assert_eq!(
+            replaced(&["--prompt", "Once", "--model", "demo", "--seed", "3"]),
+            ["--prompt", "Once", "--seed", "3", "--model", "org/name"]
+        );
+        assert_eq!(
+            replaced(&["--model=x", "--models", "--arch", "gpt2", "--trace=y"]),
+            ["--models", "--model", "org/name"]
+        );
+    }
 
     #[test]
     fn the_prompt_is_what_was_begun_last_however_often_it_is_computed() {

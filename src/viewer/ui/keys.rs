@@ -13,6 +13,7 @@ use crate::layout::Cell;
 use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::{ActiveTrace, EngineWish};
 use crate::viewer::playback::PlaybackWish;
+use crate::viewer::recents::RecentWish;
 use crate::viewer::scene::{Highlight, SceneSettings};
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::{ActiveTour, TourWish};
@@ -70,6 +71,7 @@ fn key_code(name: &str) -> Option<KeyCode> {
         "H" => KeyCode::KeyH,
         "L" => KeyCode::KeyL,
         "N" => KeyCode::KeyN,
+        "O" => KeyCode::KeyO,
         "R" => KeyCode::KeyR,
         "T" => KeyCode::KeyT,
         "V" => KeyCode::KeyV,
@@ -137,12 +139,13 @@ pub(super) fn obey_keys(
     mut tour: MessageWriter<TourWish>,
     mut films: MessageWriter<FilmWish>,
     mut pictures: MessageWriter<PictureWish>,
+    mut recents: MessageWriter<RecentWish>,
 ) {
     // Nothing to obey leaves every resource as unchanged as it is.
     let mut commands = commands(&keys);
     if egui.wants_any_keyboard_input() {
         // Whoever types means the letters, but the keys that type nothing still work.
-        commands.retain(|command| command.is_of_function_key());
+        commands.retain(|command| command.types_nothing());
     }
     let has_tour = active_tour.run().is_some();
     for command in commands {
@@ -234,6 +237,11 @@ pub(super) fn obey_keys(
             }
             Command::TakePicture => {
                 pictures.write(state.panels.transport.pictures.wish);
+            }
+            Command::ToggleOpen => {
+                state.panels.open.toggle();
+                ui_settings.has_panels = true;
+                recents.write(RecentWish::Check);
             }
             Command::ToggleHelp => state.panels.help.is_open = !state.panels.help.is_open,
             Command::Close => state.panels.help.is_open = false,

@@ -25,7 +25,7 @@ pub use arrangement::ArrangementFile;
 use covered::{areas, free_screen, is_copy_asked, is_pointer_covered};
 use labels::{CloudScene, Eye, LabelScene, Room};
 use panels::plots::target::title as target_title;
-use panels::{CaptionCard, Inspection, PathView, PlotView};
+use panels::{CaptionCard, Inspection, OpenView, PathView, PlotView};
 pub use state::UiSettings;
 use state::UiState;
 use view::PartsLegend;
@@ -39,6 +39,7 @@ use super::inference::ActiveTrace;
 use super::playback::{Playback, Playhead};
 use super::pointing::{Pointer, SelectionWish};
 use super::readout::ReadOut;
+use super::recents::Recents;
 use super::scene::{
     ColorBy, DrawList, Overlay, Predictions, SceneLayout, SceneSettings, SceneSystems, ValueTable,
 };
@@ -71,6 +72,7 @@ impl Plugin for UiPlugin {
                     news::note_paths,
                     news::note_saving,
                     news::note_films,
+                    news::note_recents,
                     keys::obey_keys,
                     tell_session.run_if(resource_changed::<UiSettings>),
                 ),
@@ -97,7 +99,7 @@ fn tell_session(settings: Res<UiSettings>, mut session: ResMut<SessionFacts>) {
     session.has_labels = settings.has_labels;
 }
 
-/// What of the camera the panels show.
+/// What of the camera, and of other rooms, the panels show.
 #[derive(bevy::ecs::system::SystemParam)]
 struct CameraView<'w> {
     slots: Res<'w, Slots>,
@@ -108,6 +110,7 @@ struct CameraView<'w> {
     filming: Res<'w, Filming>,
     again: Res<'w, FilmAgain>,
     picture: Res<'w, PictureMode>,
+    recents: Res<'w, Recents>,
 }
 
 fn draw_ui(
@@ -200,6 +203,7 @@ fn draw_ui(
     }
     let ablations = state.ablations.clone();
     let ablations = ablations.as_deref().unwrap_or(trace.ablations());
+    let loading = state.loading.clone();
     let view = UiView {
         token_text: &token_text,
         model: trace.model(),
@@ -215,9 +219,10 @@ fn draw_ui(
         failure: state
             .failure
             .as_deref()
+            .or(state.load_failure.as_deref())
             .or(state.film_failure.as_deref())
             .or(state.slots_failure.as_deref()),
-        loading: state.loading,
+        loading: loading.as_ref().map(|(share, line)| (*share, &**line)),
         theme: scene_settings.theme,
         has_arcs: scene_settings.has_arcs,
         arc_threshold: scene_settings.arc_threshold,
@@ -304,7 +309,7 @@ fn draw_ui(
         theme: scene_settings.theme,
         is_computing: view.is_computing,
         can_run: view.can_run,
-        loading: view.loading,
+        loading: view.loading.map(|(share, _)| share),
         failure: view.failure,
     };
     let wish = state
@@ -342,6 +347,15 @@ fn draw_ui(
     free.max.y -= tour.show(&context, &view, free, has_buttons, &mut intents);
     if let Some(caption) = &narration.caption {
         free.max.y -= CaptionCard(caption).show(&context, free, view.theme);
+    }
+    if has_panels {
+        let open_view = OpenView {
+            recents: &camera_view.recents,
+            loading: view.loading,
+            failure: state.load_failure.as_deref(),
+            theme: view.theme,
+        };
+        state.panels.open.show(&context, &open_view, &mut intents);
     }
     // A picture is taken from where the camera stands in the window.
     if camera_view.picture.layout.is_none() {

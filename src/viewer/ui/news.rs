@@ -3,25 +3,33 @@
 use bevy::prelude::*;
 
 use super::fonts::Fonts;
-use super::{UiState, view};
+use super::{UiSettings, UiState, view};
+use crate::model::LoadStage;
 use crate::viewer::camera_path::PathNews;
 use crate::viewer::filming::FilmNews;
 use crate::viewer::inference::{ActiveTrace, TraceEvent};
+use crate::viewer::recents::RecentNews;
 use crate::viewer::saving::SavingNews;
 use crate::viewer::slots::SlotNews;
+use crate::viewer::viewpoint::{CameraWish, Viewpoint};
 
 pub(super) fn note_events(
     mut events: MessageReader<TraceEvent>,
+    time: Res<Time<Real>>,
     trace: Res<ActiveTrace>,
+    mut settings: ResMut<UiSettings>,
     mut state: ResMut<UiState>,
+    mut camera: MessageWriter<CameraWish>,
 ) {
     for event in events.read() {
         note_texts(event, &trace, &mut state.fonts);
         match event {
             TraceEvent::Loading(progress) => {
-                let share = progress.done_bytes as f32 / progress.total_bytes.max(1) as f32;
-                state.loading = Some(share);
-                "Reading weights".clone_into(&mut state.status);
+                let line = match progress.stage {
+                    LoadStage::Reading => "Reading weights".to_owned(),
+                    _ => sentence(&state.pace.tell(progress, time.elapsed_secs_f64())),
+                };
+                state.loading = Some((progress.share(), line));
             }
             TraceEvent::ModelLoaded => {
                 state.ablations = None;
@@ -29,7 +37,25 @@ pub(super) fn note_events(
                 state.n_texts += 1;
                 state.loading = None;
                 state.failure = None;
+                state.load_failure = None;
                 "Model ready".clone_into(&mut state.status);
+                if std::mem::take(&mut state.is_opening) {
+                    // Another world: from where all of it is seen.
+                    camera.write(CameraWish::GoTo(Viewpoint::Overview));
+                    state.panels.open.is_open = false;
+                    settings.can_run = true;
+                }
+            }
+            TraceEvent::LoadCancelled => {
+                state.loading = None;
+                "Loading was cancelled; what was fetched is kept".clone_into(&mut state.status);
+            }
+            TraceEvent::LoadFailed(message) => {
+                state.loading = None;
+                state.load_failure = Some(message.clone());
+                if trace.model().is_none() {
+                    "Failed".clone_into(&mut state.status);
+                }
             }
             TraceEvent::PassStarted { first_pos, n_pos } => {
                 state.n_passes += 1;
@@ -55,12 +81,19 @@ pub(super) fn note_events(
             }
             TraceEvent::Failed(message) => {
                 state.ablations = None;
-                state.loading = None;
                 state.failure = Some(message.clone());
                 "Failed".clone_into(&mut state.status);
             }
         }
     }
+}
+
+/// A line that begins as every word of the interface does.
+fn sentence(line: &str) -> String {
+    let mut letters = line.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// Tells the fonts of the tokens that have come.
@@ -121,5 +154,11 @@ pub(super) fn note_films(mut news: MessageReader<FilmNews>, mut state: ResMut<Ui
             FilmNews::Note(text) => state.status.clone_from(text),
             FilmNews::Failed(message) => state.film_failure = Some(message.clone()),
         }
+    }
+}
+
+pub(super) fn note_recents(mut news: MessageReader<RecentNews>, mut state: ResMut<UiState>) {
+    for RecentNews(message) in news.read() {
+        state.slots_failure = Some(message.clone());
     }
 }

@@ -6,6 +6,7 @@ use super::fonts::Fonts;
 use super::panels::{Panels, Plot};
 use super::{inspect, view};
 use crate::ablation::Ablation;
+use crate::model::{LoadSettings, Pace};
 
 /// What of the interface is shown.
 #[derive(Resource, Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub struct UiSettings {
     pub prompt: String,
     /// Whether there are weights to run.
     pub can_run: bool,
+    /// How models are loaded that are opened in the window.
+    pub load: LoadSettings,
     /// Size of panels and labels to begin with; 1 is the screen's own.
     pub scale: f32,
     /// The views that are open beside the world to begin with, besides those that were kept.
@@ -38,6 +41,7 @@ impl Default for UiSettings {
             has_labels: true,
             prompt: String::new(),
             can_run: true,
+            load: LoadSettings::default(),
             scale: 1.0,
             plots: Vec::new(),
             pages: Vec::new(),
@@ -58,8 +62,14 @@ pub(super) struct UiState {
     pub(super) film_failure: Option<String>,
     /// What happens, for the status line.
     pub(super) status: String,
-    /// How far loading has come, 0 to 1.
-    pub(super) loading: Option<f32>,
+    /// Why a model can't be loaded, until it is dismissed or another is asked for.
+    pub(super) load_failure: Option<String>,
+    /// How far loading has come, 0 to 1 and in words.
+    pub(super) loading: Option<(f32, String)>,
+    /// How fast it goes on.
+    pub(super) pace: Pace,
+    /// Whether a model was asked for in the window.
+    pub(super) is_opening: bool,
     /// What the colours mean.
     pub(super) legend: Vec<view::LegendRow>,
     pub(super) shown_theme: Option<crate::color::Theme>,

@@ -47,8 +47,8 @@ pub struct UiView<'a> {
     pub status: &'a str,
     /// What went wrong last.
     pub failure: Option<&'a str>,
-    /// How far loading has come, 0 to 1.
-    pub loading: Option<f32>,
+    /// How far loading has come, 0 to 1 and in words.
+    pub loading: Option<(f32, &'a str)>,
     /// Dark or light.
     pub theme: Theme,
     /// Whether there are arcs.

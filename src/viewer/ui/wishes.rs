@@ -4,17 +4,22 @@ use bevy::prelude::*;
 
 use super::panels::Intent;
 use super::{UiSettings, UiState};
-use crate::model::SamplerSettings;
+use crate::model::{Pace, SamplerSettings};
 use crate::viewer::camera_path::PathWish;
 use crate::viewer::filming::{FilmWish, PictureWish};
-use crate::viewer::inference::{EngineWish, Studies};
+use crate::viewer::inference::{EngineWish, Opening, Studies};
 use crate::viewer::playback::PlaybackWish;
 use crate::viewer::pointing::SelectionWish;
+use crate::viewer::recents::RecentWish;
 use crate::viewer::saving::SaveTrace;
 use crate::viewer::scene::{PointCloud, SceneSettings};
+use crate::viewer::session::SessionFacts;
 use crate::viewer::slots::SlotWish;
 use crate::viewer::tour::TourWish;
 use crate::viewer::viewpoint::CameraWish;
+
+/// What a model reads that is opened while there is no text.
+const FIRST_TEXT: &str = "The quick brown fox";
 
 /// Where wishes go.
 #[derive(bevy::ecs::system::SystemParam)]
@@ -29,6 +34,8 @@ pub(super) struct Wishes<'w> {
     pictures: MessageWriter<'w, PictureWish>,
     selection: MessageWriter<'w, SelectionWish>,
     camera: MessageWriter<'w, CameraWish>,
+    recents: MessageWriter<'w, RecentWish>,
+    session: Res<'w, SessionFacts>,
     /// What was asked about predictions.
     pub(super) studies: ResMut<'w, Studies>,
     /// The projection that stands in the world.
@@ -47,6 +54,33 @@ pub(super) fn fulfil(
         Intent::Begin(text) => {
             state.failure = None;
             wishes.engine.write(EngineWish::Begin(text));
+        }
+        Intent::ToggleOpen => {
+            state.panels.open.toggle();
+            wishes.recents.write(RecentWish::Check);
+        }
+        Intent::Open(source) => {
+            state.load_failure = None;
+            state.is_opening = true;
+            state.pace = Pace::default();
+            let line = format!("Opening {source}");
+            state.loading = Some((0.0, line));
+            let prompt = &mut state.panels.prompt.text;
+            if prompt.trim().is_empty() {
+                FIRST_TEXT.clone_into(prompt);
+            }
+            wishes.engine.write(EngineWish::Open(Box::new(Opening {
+                source,
+                settings: ui_settings.load.clone(),
+                prompt: prompt.clone(),
+                sampler: wishes.session.sampler,
+            })));
+        }
+        Intent::CancelLoad => {
+            wishes.engine.write(EngineWish::CancelLoad);
+        }
+        Intent::ForgetRecent(name) => {
+            wishes.recents.write(RecentWish::Forget(name));
         }
         Intent::Stop => {
             wishes.engine.write(EngineWish::Stop);
@@ -142,7 +176,10 @@ pub(super) fn fulfil(
         Intent::Labels(has_labels) => ui_settings.has_labels = has_labels,
         Intent::DismissFailure => {
             // The one that was shown.
-            if state.failure.take().is_none() && state.film_failure.take().is_none() {
+            if state.failure.take().is_none()
+                && state.load_failure.take().is_none()
+                && state.film_failure.take().is_none()
+            {
                 state.slots_failure = None;
             }
         }

@@ -50,6 +50,8 @@ pub enum Command {
     PauseFilm,
     /// Take a picture of the window.
     TakePicture,
+    /// Open the dialog that opens a model, or close it.
+    ToggleOpen,
     /// Open or close this sheet.
     ToggleHelp,
     /// Close this sheet, or end the tour.
@@ -61,11 +63,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether its keys are among F1 to F12, which type nothing.
-    pub fn is_of_function_key(self) -> bool {
+    /// Whether its keys type nothing, as F1 to F12.
+    pub fn types_nothing(self) -> bool {
         matches!(
             self,
-            Self::TogglePlot(_)
+            Self::ToggleOpen
+                | Self::TogglePlot(_)
                 | Self::TearPlot(_)
                 | Self::ToggleFilm
                 | Self::PauseFilm
@@ -193,6 +196,7 @@ pub const SHORTCUTS: &[Shortcut] = &[
     shortcut(&["F9"], Command::ToggleFilm, "Record a film, or end it"),
     shortcut(&["F10"], Command::PauseFilm, "Pause the film, or go on"),
     shortcut(&["F12"], Command::TakePicture, "Save a picture"),
+    shortcut(&["Ctrl+O"], Command::ToggleOpen, "Open a model"),
     shortcut(&["F1"], Command::ToggleHelp, "This sheet"),
     shortcut(&["Esc"], Command::Close, "Close this sheet, end the tour"),
 ];

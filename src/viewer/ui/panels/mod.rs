@@ -4,6 +4,7 @@ mod caption;
 pub mod help;
 pub mod inspector;
 mod legend;
+pub mod open;
 mod path;
 mod pictures;
 pub mod plots;
@@ -29,6 +30,7 @@ pub use caption::CaptionCard;
 pub use help::HelpSheet;
 pub use inspector::{Inspection, InspectorPanel};
 pub use legend::LegendPanel;
+pub use open::{OpenDialog, OpenView};
 pub use path::{PathPanel, PathView};
 pub use pictures::PictureButton;
 pub use plots::{Plot, PlotView, Plots};
@@ -47,7 +49,7 @@ use crate::ablation::Ablation;
 use crate::color::{RangeSettings, Theme};
 use crate::engine::Study;
 use crate::layout::{Cell, Kind};
-use crate::model::SamplerSettings;
+use crate::model::{ModelSource, SamplerSettings};
 use crate::viewer::camera_path::PathWish;
 use crate::viewer::filming::{FilmWish, PictureWish};
 use crate::viewer::inference::Topic;
@@ -60,6 +62,14 @@ use crate::viewer::tour::TourWish;
 pub enum Intent {
     /// Begin a text with this prompt.
     Begin(String),
+    /// Open the dialog that opens a model, or close it.
+    ToggleOpen,
+    /// Open this model in place of the one on show, once it is ready.
+    Open(ModelSource),
+    /// Load no model any more.
+    CancelLoad,
+    /// Leave this one out of the models opened last.
+    ForgetRecent(String),
     /// Stop computing.
     Stop,
     /// Save the text so far as a trace.
@@ -157,6 +167,8 @@ pub struct Panels {
     pub transport: TransportPanel,
     /// What is pointed at.
     pub tooltip: Tooltip,
+    /// The dialog that opens another model.
+    pub open: OpenDialog,
     /// The keys.
     pub help: HelpSheet,
     /// What the guided tour says.

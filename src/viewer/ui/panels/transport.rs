@@ -27,6 +27,14 @@ impl TransportPanel {
                 .ui(ui, view.filming, view.can_film_again, intents);
             self.pictures.ui(ui, intents);
             ui.separator();
+            if ui
+                .button("Open…")
+                .on_hover_text("Another model: from the Hub, a folder or a file (Ctrl+O)")
+                .clicked()
+            {
+                intents.push(Intent::ToggleOpen);
+            }
+            ui.separator();
             scrubbers(ui, view, intents);
         });
         status(ui, view, intents);
@@ -152,20 +160,30 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
         }
         zeroed(ui, view, intents);
         if let Some(failure) = view.failure {
-            ui.colored_label(theme::failure_text(view.theme), failure);
             if ui.small_button("Dismiss").clicked() {
                 intents.push(Intent::DismissFailure);
             }
+            let text = RichText::new(failure).color(theme::failure_text(view.theme));
+            ui.add(egui::Label::new(text).truncate())
+                .on_hover_text(failure);
             return;
         }
-        if let Some(share) = view.loading {
+        let weak = theme::weak_text(view.theme);
+        if let Some((share, line)) = view.loading {
             ui.add(
                 ProgressBar::new(share)
                     .desired_width(160.0)
                     .show_percentage(),
             );
+            if ui
+                .small_button("Cancel")
+                .on_hover_text("Load no model; what was fetched is kept")
+                .clicked()
+            {
+                intents.push(Intent::CancelLoad);
+            }
+            ui.label(RichText::new(line).size(12.0).color(weak));
         }
-        let weak = theme::weak_text(view.theme);
         ui.label(RichText::new(view.status).size(12.0).color(weak));
         if let Some(model) = view.model {
             let facts = egui::Label::new(
