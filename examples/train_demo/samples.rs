@@ -69,8 +69,8 @@ fn continuation(
     let mut next = [&[END_OF_TEXT_ID], encoding.get_ids()].concat();
     while written.len() < MAX_TOKENS && caches.n_pos() + next.len() <= config.n_ctx {
         let input = Tensor::new(next.as_slice(), &Device::Cpu)?.unsqueeze(0)?; // [1, pos]
-        let logits = net.forward(&input, &mut caches, &mut ())?; // [1, pos, d_vocab]
-        let last = logits.get(0)?.get(next.len() - 1)?; // [d_vocab]
+        let logits = net.forward(&input, &mut caches, &mut ())?; // [1, 1, d_vocab]
+        let last = logits.flatten_all()?; // [d_vocab]
         let probs = softmax(&(last / TEMPERATURE)?, 0)?.to_vec1::<f32>()?;
         let token = draw(&probs, rng);
         if token == END_OF_TEXT_ID {

@@ -21,6 +21,10 @@ impl<R: Recorder> Recorder for Ablated<'_, R> {
         }
         self.inner.at(hook, value)
     }
+
+    fn reads(&self, hook: HookPoint) -> bool {
+        self.ablations.iter().any(|part| part.hook == hook) || self.inner.reads(hook)
+    }
 }
 
 /// `value`, batch dimension first, with one index of its heads (or of its last axis) set to zero, or

@@ -11,6 +11,7 @@ mod files;
 mod gradients;
 mod hub;
 mod integration;
+mod kernel;
 mod lens;
 mod memory;
 mod net;
@@ -309,7 +310,7 @@ impl Model {
         let logits = self.net.forward(&input, &mut caches, &mut recorder)?; // [1, pos, d_vocab]
         let last = logits
             .get(0)?
-            .get(tokens.len() - 1)?
+            .get(logits.dim(1)? - 1)?
             .to_dtype(DType::F32)?
             .to_vec1()?; // [d_vocab]
         session.caches = caches;

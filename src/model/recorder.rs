@@ -16,12 +16,22 @@ pub trait Recorder {
     ///
     /// An error ends the pass.
     fn at(&mut self, hook: HookPoint, value: Tensor) -> Result<Tensor>;
+
+    /// Whether it is to see the value at `hook`. What nobody reads a pass need not compute: so of the
+    /// logits only the last position's.
+    fn reads(&self, _hook: HookPoint) -> bool {
+        true
+    }
 }
 
 /// Records nothing.
 impl Recorder for () {
     fn at(&mut self, _hook: HookPoint, value: Tensor) -> Result<Tensor> {
         Ok(value)
+    }
+
+    fn reads(&self, _hook: HookPoint) -> bool {
+        false
     }
 }
 

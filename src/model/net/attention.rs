@@ -1,15 +1,16 @@
 //! Attention: what each position takes from those before it.
 
-use candle_core::{D, Result, Tensor};
-use candle_nn::kv_cache::KvCache;
+use candle_core::{D, Result, Tensor, bail};
 use candle_nn::ops;
 
 use super::BlockHooks;
+use super::cache::LayerCache;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rotary::Turns;
 use crate::config::ModelConfig;
 use crate::hook::BlockSite::*;
+use crate::model::kernel;
 use crate::model::recorder::Recorder;
 
 /// A layer's attention.
@@ -77,18 +78,14 @@ impl Qkv {
                 ])
             }
             Self::Thirds(all) => {
-                let qkv = all.forward(xs)?; // [batch, pos, 3 * d_model]
-                let width = n_heads * d_head;
-                let third = |index: usize| {
-                    qkv.narrow(D::Minus1, index * width, width)?
-                        .reshape((n_batch, n_pos, n_heads, d_head))
-                };
-                Ok([third(0)?, third(1)?, third(2)?])
+                let [q, k, v] = all.parts(xs, [n_heads * d_head; 3])?; // [batch, pos, d_model]
+                let heads = |part: Tensor| part.reshape((n_batch, n_pos, n_heads, d_head));
+                Ok([heads(q)?, heads(k)?, heads(v)?])
             }
             Self::ByHead(all) => {
                 let qkv = all.forward(xs)?; // [batch, pos, 3 * d_model]
                 let qkv = qkv.reshape((n_batch, n_pos, n_heads, 3, d_head))?;
-                let third = |index: usize| qkv.narrow(3, index, 1)?.squeeze(3);
+                let third = |index: usize| qkv.narrow(3, index, 1)?.squeeze(3)?.contiguous();
                 Ok([third(0)?, third(1)?, third(2)?])
             }
         }
@@ -100,7 +97,7 @@ impl Attention {
         &self,
         xs: &Tensor,
         turns: Option<&Turns>,
-        cache: Option<&mut KvCache>,
+        cache: Option<&mut LayerCache>,
         hooks: &mut BlockHooks<'_, R>,
     ) -> Result<Tensor> {
         let (n_batch, n_query, _) = xs.dims3()?;
@@ -115,11 +112,49 @@ impl Attention {
             q = hooks.at(RotQ, turns.apply(&q)?)?; // [batch, pos, head, d_head]
             k = hooks.at(RotK, turns.apply(&k)?)?; // [batch, pos, kv_head, d_head]
         }
+        let z = match cache {
+            Some(LayerCache::Kept(cache)) if kernel::fits([&q, &k, &v]) && n_batch == 1 => {
+                kernel::remember(cache, &k, &v)?;
+                self.by_kernels(&q, cache, hooks)?
+            }
+            cache => self.plain([q, k, v], cache, hooks)?,
+        };
+        self.out.forward(&z.reshape((n_batch, n_query, ()))?) // [batch, pos, d_model]
+    }
+
+    /// What a cache's values add up to, `[1, pos, head, d_head]`, for the queries of its last positions.
+    fn by_kernels<R: Recorder>(
+        &self,
+        q: &Tensor,
+        cache: &kernel::LayerCache,
+        hooks: &mut BlockHooks<'_, R>,
+    ) -> Result<Tensor> {
+        let Heads {
+            d_head,
+            scale,
+            window,
+            ..
+        } = self.heads;
+        let scores = needed(kernel::scores(q, cache, scale, window)?)?; // [batch, head, query, key]
+        let scores = hooks.at(AttnScores, scores)?;
+        let pattern = needed(kernel::softmax(&scores.contiguous()?)?)?; // [batch, head, query, key]
+        let pattern = hooks.at(Pattern, pattern)?;
+        let z = needed(kernel::mix(&pattern.contiguous()?, cache, d_head)?)?; // [batch, pos, head, d_head]
+        hooks.at(Z, z)
+    }
+
+    /// The same by operations that can be differentiated, of any number of texts.
+    fn plain<R: Recorder>(
+        &self,
+        [q, k, v]: [Tensor; 3],
+        cache: Option<&mut LayerCache>,
+        hooks: &mut BlockHooks<'_, R>,
+    ) -> Result<Tensor> {
         let q = q.transpose(1, 2)?.contiguous()?; // [batch, head, query, d_head]
         let mut k = k.transpose(1, 2)?.contiguous()?; // [batch, kv_head, key, d_head]
         let mut v = v.transpose(1, 2)?.contiguous()?; // [batch, kv_head, key, d_head]
         if let Some(cache) = cache {
-            (k, v) = cache.append(&k, &v)?;
+            (k, v) = cache.plain()?.append(&k, &v)?;
         }
         let (k, v) = (self.heads.for_queries(k)?, self.heads.for_queries(v)?);
         let scores = (q.matmul(&k.t()?)? * self.heads.scale)?; // [batch, head, query, key]
@@ -131,9 +166,16 @@ impl Attention {
         };
         let pattern = hooks.at(Pattern, pattern)?; // [batch, head, query, key]
         let z = pattern.matmul(&v)?; // [batch, head, query, d_head]
-        let z = hooks.at(Z, z.transpose(1, 2)?.contiguous()?)?; // [batch, pos, head, d_head]
-        self.out.forward(&z.reshape((n_batch, n_query, ()))?) // [batch, pos, d_model]
+        hooks.at(Z, z.transpose(1, 2)?.contiguous()?) // [batch, pos, head, d_head]
     }
+}
+
+/// What a kernel has made of another kernel's value.
+fn needed(value: Option<Tensor>) -> Result<Tensor> {
+    value.map_or_else(
+        || bail!("attention can't go on with what a recorder put there"),
+        Ok,
+    )
 }
 
 impl Heads {

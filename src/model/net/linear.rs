@@ -1,10 +1,11 @@
 //! Projections: a matrix and perhaps a bias, stored either way round, in full or quantised.
 
 use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{Module as _, Result, Tensor};
+use candle_core::{D, Module as _, Result, Tensor};
 use std::sync::Arc;
 
 use super::product::product;
+use crate::model::kernel::{self, Weight};
 use crate::model::tensors::{Stored, Tensors};
 
 /// `xs * weight + bias`.
@@ -24,7 +25,8 @@ pub(super) enum Stand {
 }
 
 enum Matrix {
-    Plain(Tensor), // [in, out], perhaps a view of [out, in]
+    InOut(Tensor),
+    OutIn(Tensor),
     Quantized {
         stored: Arc<QTensor>, // [out, in]
         product: QMatMul,
@@ -59,8 +61,8 @@ impl Linear {
             Stand::OutIn => ([n_out, n_in], false),
         };
         let weight = match tensors.matrix(weight, shape, is_in_out)? {
-            Stored::Plain(tensor) if is_in_out => Matrix::Plain(tensor),
-            Stored::Plain(tensor) => Matrix::Plain(tensor.t()?),
+            Stored::Plain(tensor) if is_in_out => Matrix::InOut(tensor),
+            Stored::Plain(tensor) => Matrix::OutIn(tensor),
             Stored::Quantized(stored) => Matrix::Quantized {
                 product: QMatMul::from_arc(stored.clone())?,
                 stored,
@@ -73,31 +75,60 @@ impl Linear {
         })
     }
 
-    /// `xs`, `[batch, pos, in]`, projected: `[batch, pos, out]`.
-    pub(super) fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        let (n_batch, n_pos, n_in) = xs.dims3()?;
-        // One flat product: a batched one would copy the weight for every batch entry.
-        let flat = xs.reshape((n_batch * n_pos, n_in))?; // [batch * pos, in]
-        self.rows(&flat)?.reshape((n_batch, n_pos, self.n_out)) // [batch, pos, out]
+    /// `xs`, `[.., in]`, projected: `[.., out]`.
+    pub(in crate::model) fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let [out] = self.parts(xs, [self.n_out])?;
+        Ok(out) // [.., out]
     }
 
-    /// Rows, `[n, in]`, projected: `[n, out]`.
-    pub(super) fn rows(&self, rows: &Tensor) -> Result<Tensor> {
-        let out = match &self.weight {
-            Matrix::Plain(weight) => product(rows, weight)?,
-            Matrix::Quantized { product, .. } if !rows.track_op() => product.forward(rows)?,
-            Matrix::Quantized { .. } => product(rows, &self.matrix()?)?,
+    /// `xs`, `[.., in]`, projected, the columns dealt out to tensors of so many columns:
+    /// `[.., width]` each.
+    pub(super) fn parts<const N: usize>(
+        &self,
+        xs: &Tensor,
+        widths: [usize; N],
+    ) -> Result<[Tensor; N]> {
+        let weight = match &self.weight {
+            Matrix::InOut(weight) => Weight::InOut(weight),
+            Matrix::OutIn(weight) => Weight::OutIn(weight),
+            Matrix::Quantized { stored, .. } => Weight::Quantized(stored),
         };
-        match &self.bias {
-            Some(bias) => out.broadcast_add(bias),
-            None => Ok(out),
+        if let Some(parts) = kernel::product(xs, weight, self.bias.as_ref(), widths)? {
+            return Ok(parts);
         }
+        let out = self.plain(xs)?; // [.., out]
+        let mut parts = widths.map(|_| out.clone());
+        let mut first = 0;
+        for (part, width) in parts.iter_mut().zip(widths) {
+            *part = part.narrow(D::Minus1, first, width)?;
+            first += width;
+        }
+        Ok(parts)
+    }
+
+    /// As [`forward`](Self::forward), by operations that can be differentiated.
+    fn plain(&self, xs: &Tensor) -> Result<Tensor> {
+        // One flat product: a batched one would copy the weight for every batch entry.
+        let mut shape = xs.dims().to_vec();
+        let n_in = shape.pop().unwrap_or(0);
+        let rows = xs.reshape(((), n_in))?; // [n, in]
+        let out = match &self.weight {
+            Matrix::Quantized { product, .. } if !rows.track_op() => product.forward(&rows)?,
+            _ => product(&rows, &self.matrix()?)?,
+        };
+        let out = match &self.bias {
+            Some(bias) => out.broadcast_add(bias)?,
+            None => out,
+        };
+        shape.push(self.n_out);
+        out.reshape(shape) // [.., out]
     }
 
     /// The matrix, `[in, out]`.
     pub(in crate::model) fn matrix(&self) -> Result<Tensor> {
         match &self.weight {
-            Matrix::Plain(weight) => Ok(weight.clone()),
+            Matrix::InOut(weight) => Ok(weight.clone()),
+            Matrix::OutIn(weight) => weight.t(),
             Matrix::Quantized { stored, .. } => stored.dequantize(&stored.device())?.t(),
         }
     }

@@ -6,6 +6,7 @@ use super::BlockHooks;
 use super::linear::Linear;
 use crate::config::ActFn;
 use crate::hook::BlockSite::*;
+use crate::model::kernel;
 use crate::model::recorder::Recorder;
 
 /// An MLP, plain or gated.
@@ -29,7 +30,7 @@ impl Mlp {
         let post = match &self.up {
             Some(up) => {
                 let pre_linear = hooks.at(MlpPreLinear, up.forward(xs)?)?; // [batch, pos, d_mlp]
-                (activate(&pre, self.act_fn)? * pre_linear)?
+                gate(&pre, &pre_linear, self.act_fn)?
             }
             None => activate(&pre, self.act_fn)?,
         };
@@ -38,7 +39,18 @@ impl Mlp {
     }
 }
 
+/// What passes the gate `pre`.
+fn gate(pre: &Tensor, pre_linear: &Tensor, act_fn: ActFn) -> Result<Tensor> {
+    match kernel::activate_gate(act_fn, pre, pre_linear)? {
+        Some(post) => Ok(post),
+        None => activate(pre, act_fn)? * pre_linear,
+    }
+}
+
 fn activate(pre: &Tensor, act_fn: ActFn) -> Result<Tensor> {
+    if let Some(post) = kernel::activate(act_fn, pre)? {
+        return Ok(post);
+    }
     match act_fn {
         ActFn::GeluNew => pre.gelu(),
         ActFn::Gelu => pre.gelu_erf(),

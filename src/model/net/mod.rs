@@ -5,6 +5,7 @@
 //! variables it uses only operations that candle can differentiate.
 
 mod attention;
+mod cache;
 mod gpt2;
 mod gpt_neox;
 mod linear;
@@ -17,9 +18,10 @@ mod rotary;
 use std::collections::HashMap;
 
 use candle_core::{DType, Result, Tensor};
-use candle_nn::kv_cache::KvCache;
 
 use attention::Attention;
+pub use cache::KvCaches;
+use cache::LayerCache;
 pub(super) use linear::Linear;
 use mlp::Mlp;
 pub(super) use norm::Norm;
@@ -32,9 +34,6 @@ use crate::config::{Family, ModelConfig, Rotary};
 use crate::hook::BlockSite::{self, *};
 use crate::hook::HookPoint;
 
-/// Positions a KV cache first has room for; it grows by as many.
-const KV_CACHE_CHUNK: usize = 256;
-
 /// A transformer with a language-modelling head.
 pub struct Net {
     embed: Tensor,             // [d_vocab, d_model]
@@ -43,29 +42,6 @@ pub struct Net {
     blocks: Vec<Block>,
     norm: Norm,
     unembed: Linear, // d_model to d_vocab
-}
-
-/// The keys and values of the positions computed so far, for each layer.
-#[derive(Clone, Debug)]
-pub struct KvCaches {
-    layers: Vec<KvCache>,
-}
-
-impl KvCaches {
-    /// Empty caches for a model of this shape.
-    pub fn new(config: &ModelConfig) -> Self {
-        let room = config.n_ctx.min(KV_CACHE_CHUNK);
-        Self {
-            layers: vec![KvCache::new(2, room); config.n_layers],
-        }
-    }
-
-    /// How many positions they hold.
-    pub fn n_pos(&self) -> usize {
-        self.layers
-            .first()
-            .map_or(0, |layer| layer.k_cache().current_seq_len())
-    }
 }
 
 /// What a layer writes to the residual stream with.
@@ -103,7 +79,7 @@ impl Block {
         &self,
         xs: Tensor,
         turns: Option<&Turns>,
-        cache: Option<&mut KvCache>,
+        cache: Option<&mut LayerCache>,
         recorder: &mut R,
     ) -> Result<Tensor> {
         let mut hooks = BlockHooks {
@@ -153,7 +129,8 @@ impl Net {
 
     /// Computes the positions after those in `caches` and adds them there.
     ///
-    /// `tokens` is `[batch, pos]`; the logits are `[batch, pos, d_vocab]`.
+    /// `tokens` is `[batch, pos]`; the logits are `[batch, pos, d_vocab]`, or if the recorder reads none
+    /// the last position's alone, `[batch, 1, d_vocab]`.
     ///
     /// # Errors
     ///
@@ -164,7 +141,12 @@ impl Net {
         caches: &mut KvCaches,
         recorder: &mut impl Recorder,
     ) -> Result<Tensor> {
-        self.pass(tokens, Some(caches), recorder)
+        let normalized = self.normalized(tokens, Some(caches), recorder)?; // [batch, pos, d_model]
+        if recorder.reads(HookPoint::Logits) {
+            return recorder.at(HookPoint::Logits, self.logits(&normalized)?); // [batch, pos, d_vocab]
+        }
+        let last = normalized.narrow(1, normalized.dim(1)? - 1, 1)?;
+        self.logits(&last) // [batch, 1, d_vocab]
     }
 
     /// Computes whole texts, `[batch, pos]`, with nothing kept: the pass that training uses.
@@ -175,20 +157,7 @@ impl Net {
     ///
     /// If a text is longer than the context.
     pub fn forward_batch(&self, tokens: &Tensor) -> Result<Tensor> {
-        self.pass(tokens, None, &mut ())
-    }
-
-    fn pass(
-        &self,
-        tokens: &Tensor,
-        caches: Option<&mut KvCaches>,
-        recorder: &mut impl Recorder,
-    ) -> Result<Tensor> {
-        let normalized = self.normalized(tokens, caches, recorder)?; // [batch, pos, d_model]
-        let (n_batch, n_pos, d_model) = normalized.dims3()?;
-        let flat = normalized.reshape((n_batch * n_pos, d_model))?;
-        let logits = self.logits(&flat)?; // [batch * pos, d_vocab]
-        recorder.at(HookPoint::Logits, logits.reshape((n_batch, n_pos, ()))?) // [batch, pos, d_vocab]
+        self.logits(&self.normalized(tokens, None, &mut ())?)
     }
 
     /// The unembedding's input, `[batch, pos, d_model]`, of whole texts, `[batch, pos]`: a pass that
@@ -235,9 +204,9 @@ impl Net {
         recorder.at(HookPoint::FinalNormalized, normalized) // [batch, pos, d_model]
     }
 
-    /// The logits, `[n, d_vocab]`, of rows of the unembedding's input, `[n, d_model]`.
+    /// The logits, `[.., d_vocab]`, of rows of the unembedding's input, `[.., d_model]`.
     pub(super) fn logits(&self, normalized: &Tensor) -> Result<Tensor> {
-        self.unembed.rows(normalized) // [n, d_vocab]
+        self.unembed.forward(normalized) // [.., d_vocab]
     }
 
     /// The logits, `[n, d_vocab]`, of residual vectors, `[n, d_model]`, as they would be if no

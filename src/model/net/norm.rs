@@ -4,6 +4,7 @@ use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops;
 
 use crate::config::ModelConfig;
+use crate::model::kernel;
 use crate::model::tensors::Tensors;
 
 /// A norm over the last axis.
@@ -42,12 +43,22 @@ impl Norm {
 
     /// `xs`, normalised over its last axis.
     pub(in crate::model) fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        // The fused kernels have no gradient.
+        if let Some(normalized) = self.by_kernel(xs)? {
+            return Ok(normalized);
+        }
+        // The fused operations have no gradient.
         match (&self.bias, xs.track_op() || self.weight.track_op()) {
             (Some(bias), true) => ops::layer_norm_slow(xs, &self.weight, bias, self.eps),
             (Some(bias), false) => ops::layer_norm(&xs.contiguous()?, &self.weight, bias, self.eps),
             (None, true) => rms_norm_slow(xs, &self.weight, self.eps),
             (None, false) => ops::rms_norm(&xs.contiguous()?, &self.weight, self.eps),
+        }
+    }
+
+    fn by_kernel(&self, xs: &Tensor) -> Result<Option<Tensor>> {
+        match &self.bias {
+            Some(bias) => kernel::layer_norm(xs, &self.weight, bias, self.eps),
+            None => kernel::rms_norm(xs, &self.weight, self.eps),
         }
     }
 

@@ -3,6 +3,7 @@
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use crate::config::Rotary;
+use crate::model::kernel;
 
 /// Cosines and sines of the angles at a run of positions.
 pub(super) struct Turns {
@@ -34,6 +35,9 @@ impl Turns {
     /// `heads`, `[batch, pos, head, d_head]`, each turned by its position: value `i` of the rotated
     /// part with value `i + n_pairs`.
     pub(super) fn apply(&self, heads: &Tensor) -> Result<Tensor> {
+        if let Some(turned) = kernel::turn(heads, &self.cos, &self.sin)? {
+            return Ok(turned);
+        }
         let d_head = heads.dim(D::Minus1)?;
         let half = self.n_pairs;
         let first = heads.narrow(D::Minus1, 0, half)?;

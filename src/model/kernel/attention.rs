@@ -1,0 +1,291 @@
+//! Attention, head by head: scores, softmax, and the mix of values.
+
+use std::ops::Range;
+
+use super::cache::{Head, LayerCache};
+use super::math::{exp, fold};
+use super::product::{add_rows, dot};
+use super::simd::{Simd, Work, run};
+use super::threads::{share, share_rows};
+use super::tile::{multiply, pack, pack_turned, padded, panels};
+
+/// The shape of attention.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heads {
+    /// Heads of queries.
+    pub n_heads: usize,
+    /// Numbers of a head.
+    pub d_head: usize,
+}
+
+impl Heads {
+    fn width(self) -> usize {
+        self.n_heads * self.d_head
+    }
+
+    /// The head of keys and values that a head of queries reads.
+    fn kept(self, kept: &[Head], head: usize) -> &Head {
+        &kept[head * kept.len() / self.n_heads]
+    }
+}
+
+/// Which keys a query sees.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mask {
+    /// Positions there are.
+    pub n_key: usize,
+    /// The last of them, whose queries these are.
+    pub n_query: usize,
+    /// How far back a query sees, itself included; all the way without one.
+    pub window: Option<usize>,
+}
+
+impl Mask {
+    /// The keys that a query sees.
+    #[inline(always)]
+    fn seen(self, query: usize) -> Range<usize> {
+        let end = self.n_key - self.n_query + query + 1;
+        let first = self.window.map_or(0, |window| end.saturating_sub(window));
+        first..end
+    }
+}
+
+/// The scores, `[head, query, key]`, of queries, `[query, head, d_head]`, for the last positions of a
+/// cache: products with keys times `scale`; minus infinity for keys that a query does not see.
+pub(super) fn scores(
+    heads: Heads,
+    queries: &[f32],
+    cache: &LayerCache,
+    scale: f32,
+    mask: Mask,
+) -> Vec<f32> {
+    let Mask { n_key, n_query, .. } = mask;
+    let mut out = vec![f32::NEG_INFINITY; heads.n_heads * n_query * n_key];
+    let kept = cache.read();
+    let jobs = out.chunks_mut(n_query * n_key).enumerate().collect();
+    share(jobs, |(head, out)| {
+        run(HeadScores {
+            queries: &queries[head * heads.d_head..],
+            width: heads.width(),
+            keys: &heads.kept(kept.heads(), head).keys[..n_key * heads.d_head],
+            d_head: heads.d_head,
+            scale,
+            mask,
+            out,
+        });
+    });
+    out
+}
+
+struct HeadScores<'a> {
+    /// The head's queries and what lies between them: each begins `width` after the one before.
+    queries: &'a [f32],
+    width: usize,
+    keys: &'a [f32],
+    d_head: usize,
+    scale: f32,
+    mask: Mask,
+    out: &'a mut [f32],
+}
+
+impl Work for HeadScores<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            queries,
+            width,
+            keys,
+            d_head,
+            scale,
+            mask,
+            out,
+        } = self;
+        let Mask { n_key, n_query, .. } = mask;
+        let query = |query: usize| &queries[query * width..][..d_head];
+        if n_query == 1 {
+            let seen = mask.seen(0);
+            let keys = keys
+                .chunks_exact(d_head)
+                .zip(out)
+                .take(seen.end)
+                .skip(seen.start);
+            for (key, score) in keys {
+                *score = dot(simd, query(0), key) * scale;
+            }
+            return;
+        }
+        let mut room = Vec::new();
+        for columns in panels::<S>(n_key) {
+            let padded = padded::<S>(columns.len());
+            room.resize(padded * d_head, 0.0);
+            let key = |key: usize| &keys[(columns.start + key) * d_head..][..d_head];
+            pack_turned(columns.len(), key, padded, &mut room);
+            // Queries before the panel's first key, or too far after its last, see none of it.
+            let sees = |query: &usize| {
+                let seen = mask.seen(*query);
+                seen.start < columns.end && columns.start < seen.end
+            };
+            let Some(first) = (0..n_query).find(sees) else {
+                continue;
+            };
+            let n_rows = (first..n_query).take_while(sees).count();
+            let row = |row: usize| query(first + row);
+            multiply(simd, n_rows, row, &room, padded, |row, products| {
+                let seen = mask.seen(first + row);
+                let keys = seen.start.max(columns.start)..seen.end.min(columns.end);
+                let products = &products[keys.start - columns.start..];
+                let out = &mut out[(first + row) * n_key..][keys];
+                for (score, product) in out.iter_mut().zip(products) {
+                    *score = product * scale;
+                }
+            });
+        }
+    }
+}
+
+/// The softmax of every row of `scores`, `[n, width]`.
+pub(super) fn softmax(scores: &[f32], width: usize) -> Vec<f32> {
+    let mut out = vec![0.0; scores.len()];
+    share_rows(&mut out, width, |first, out| {
+        let scores = &scores[first * width..][..out.len()];
+        run(Softmax { scores, width, out });
+    });
+    out
+}
+
+struct Softmax<'a> {
+    scores: &'a [f32],
+    width: usize,
+    out: &'a mut [f32],
+}
+
+impl Work for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let rows = self.scores.chunks_exact(self.width);
+        for (out, scores) in self.out.chunks_exact_mut(self.width).zip(rows) {
+            // What is masked at the end comes to zero.
+            let n = unmasked(scores, f32::NEG_INFINITY);
+            let (out, masked) = out.split_at_mut(n);
+            let scores = &scores[..n];
+            let larger = |a: f32, b: f32| if b > a { b } else { a };
+            let most = fold(scores, f32::NEG_INFINITY, larger, larger);
+            for (out, score) in out.iter_mut().zip(scores) {
+                *out = exp(simd, score - most);
+            }
+            let total = fold(out, 0.0, |sum, x| sum + x, |a, b| a + b);
+            let scale = 1.0 / total;
+            for out in out {
+                *out *= scale;
+            }
+            // Of a row of nothing but masked scores, or with a NaN, nothing is a number.
+            masked.fill(0.0 / total);
+        }
+    }
+}
+
+/// How many numbers of a row come before all that are `masked` at its end.
+#[inline(always)]
+fn unmasked(row: &[f32], masked: f32) -> usize {
+    row.iter()
+        .rposition(|number| *number != masked)
+        .map_or(0, |last| last + 1)
+}
+
+/// The mix, `[query, head, d_head]`, of a cache's values by a pattern, `[head, query, key]`.
+pub(super) fn mix(heads: Heads, pattern: &[f32], cache: &LayerCache) -> Vec<f32> {
+    let n_key = cache.n_pos();
+    let n_query = pattern.len() / (heads.n_heads * n_key);
+    let mut out = vec![0.0; n_query * heads.width()];
+    let mut jobs: Vec<Vec<&mut [f32]>> = (0..heads.n_heads)
+        .map(|_| Vec::with_capacity(n_query))
+        .collect();
+    for row in out.chunks_exact_mut(heads.width()) {
+        for (job, part) in jobs.iter_mut().zip(row.chunks_exact_mut(heads.d_head)) {
+            job.push(part);
+        }
+    }
+    let kept = cache.read();
+    share(jobs.into_iter().enumerate().collect(), |(head, out)| {
+        run(HeadMix {
+            pattern: &pattern[head * n_query * n_key..][..n_query * n_key],
+            values: &heads.kept(kept.heads(), head).values[..n_key * heads.d_head],
+            d_head: heads.d_head,
+            out,
+        });
+    });
+    out
+}
+
+struct HeadMix<'a> {
+    pattern: &'a [f32],
+    values: &'a [f32],
+    d_head: usize,
+    out: Vec<&'a mut [f32]>,
+}
+
+/// Queries whose values are mixed together: those of a long text see very different numbers of keys.
+const QUERIES_AT_ONCE: usize = 64;
+
+impl Work for HeadMix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let n_key = self.values.len() / self.d_head;
+        if let [out] = self.out.as_mut_slice() {
+            let n_seen = unmasked(self.pattern, 0.0);
+            let columns = 0..self.d_head;
+            return add_rows(
+                simd,
+                &self.pattern[..n_seen],
+                self.values,
+                self.d_head,
+                columns,
+                out,
+            );
+        }
+        let mut room = Vec::new();
+        for columns in panels::<S>(self.d_head) {
+            let width = padded::<S>(columns.len());
+            room.resize(width * n_key, 0.0);
+            pack(
+                self.values.chunks_exact(self.d_head),
+                &columns,
+                width,
+                &mut room,
+            );
+            for first in (0..self.out.len()).step_by(QUERIES_AT_ONCE) {
+                let queries = first..(first + QUERIES_AT_ONCE).min(self.out.len());
+                self.mix_some(simd, &queries, &columns, &room, width);
+            }
+        }
+    }
+}
+
+impl HeadMix<'_> {
+    #[inline(always)]
+    fn mix_some<S: Simd>(
+        &mut self,
+        simd: S,
+        queries: &Range<usize>,
+        columns: &Range<usize>,
+        panel: &[f32],
+        width: usize,
+    ) {
+        let n_key = self.values.len() / self.d_head;
+        let row = |query: usize| &self.pattern[(queries.start + query) * n_key..][..n_key];
+        // Keys that none of them attends to add nothing.
+        let seen = (0..queries.len()).map(|query| unmasked(row(query), 0.0));
+        let n_seen = seen.max().unwrap_or(0);
+        let panel = &panel[..n_seen * width];
+        multiply(simd, queries.len(), row, panel, width, |query, products| {
+            let out = &mut self.out[queries.start + query][columns.clone()];
+            out.copy_from_slice(&products[..columns.len()]);
+        });
+    }
+}

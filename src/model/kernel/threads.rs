@@ -1,0 +1,44 @@
+//! Work shared among the processor's cores.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Does `work` on every job, on as many threads as rayon has; the caller's is one of them.
+///
+/// Jobs are taken in order by whoever is free, so that a core that is busy with something else holds
+/// nobody up. What comes of a job must not depend on who does it.
+pub(super) fn share<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
+    let n_threads = rayon::current_num_threads().min(jobs.len());
+    let jobs = Mutex::new(jobs.into_iter());
+    let work_off = || {
+        while let Some(job) = {
+            let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            jobs.next()
+        } {
+            work(job);
+        }
+    };
+    if n_threads < 2 {
+        return work_off();
+    }
+    rayon::in_place_scope(|scope| {
+        for _ in 1..n_threads {
+            scope.spawn(|_| work_off());
+        }
+        work_off();
+    });
+}
+
+/// How many numbers a thread should have to compute with, at least, for it to be worth waking one.
+const WORTH_WAKING: usize = 1 << 15;
+
+/// Does `work` on rows of `width` numbers, of several tensors of as many rows at once, in pieces of
+/// some rows: it is given the first row's index and the rows.
+pub(super) fn share_rows(out: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    let n_rows = out.len() / width.max(1);
+    let n_pieces = (out.len() / WORTH_WAKING).clamp(1, 16);
+    let rows_each = n_rows.div_ceil(n_pieces).max(1);
+    let jobs = out.chunks_mut(rows_each * width.max(1));
+    share(jobs.enumerate().collect(), |(piece, rows)| {
+        work(piece * rows_each, rows);
+    });
+}
