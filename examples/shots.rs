@@ -1,7 +1,9 @@
-//! Renders the standard views into `target/shots/*.png`: of the embedded model, of every shape known
-//! by name, and of a thousand tokens. Words on the command line pick the shots whose names hold
-//! them.
+//! Renders the standard views into `target/shots/*.png`: of the embedded model, of small models and of
+//! large shapes of every family, and of a thousand tokens. Words on the command line pick the shots
+//! whose names hold them.
 
+#[path = "shots/families.rs"]
+mod families;
 #[path = "shots/panels.rs"]
 mod panels;
 
@@ -86,9 +88,16 @@ fn main() -> Result<()> {
     for shot in wanted(study_shots()) {
         shoot_studied(&folder, &shot)?;
     }
-    for name in ModelConfig::preset_names() {
-        for shot in wanted(vec![shot(&format!("arch-{name}"), overview)]) {
+    for (name, shots) in families::shapes() {
+        for shot in wanted(shots) {
             shoot_shape(&folder, name, &shot)?;
+        }
+    }
+    for (name, shots) in families::models() {
+        let shots = wanted(shots);
+        if !shots.is_empty() {
+            let updates = families::run(name)?;
+            shoot_all(&folder, shots, &updates)?;
         }
     }
     let shots = wanted(long_shots());

@@ -1,7 +1,7 @@
 // Near cells: an instanced box each, rising by magnitude. The instance index names the tile (high 16
 // bits) and the cell (low 16 bits); everything else is read from buffers.
 #import llmscope::common::{
-    blocks, exact_at, fields, lit, pool, risen, scaled, signed_color, tiles, view, weight_color, with_fog,
+    blocks, exact_at, fields, is_computed, lit, pool, risen, scaled, signed_color, tiles, view, weight_color, with_fog,
     world, FIELD_PATTERN, FIELD_WEIGHT, NOT_FINITE,
 }
 
@@ -83,7 +83,7 @@ fn field_cell(near: NearTile, cell: u32) -> Cell {
     out.near_left = vec2(field.x + f32(col) * out.size.x, field.z - f32(row) * out.size.y);
     let is_weight = field.kind == FIELD_WEIGHT;
     let number = exact_at(field, row, col);
-    if !number.is_there || field.far_scale < 0.0 || (!is_weight && col > row) {
+    if !number.is_there || field.far_scale < 0.0 || !is_computed(field, row, col) {
         return out;
     }
     var shown = 1.0;

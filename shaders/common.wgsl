@@ -206,6 +206,13 @@ fn weight_at(field: Field, level: u32, row: u32, col: u32) -> f32 {
     return weights[start + row * cols + col];
 }
 
+// Whether a number of a field is computed: a query sees no key after it, nor one before its window,
+// whose length attention has in place of the rows of weights' reductions.
+fn is_computed(field: Field, row: u32, col: u32) -> bool {
+    let is_seen = col <= row && (field.grid_rows == 0u || row - col < field.grid_rows);
+    return field.kind == FIELD_WEIGHT || is_seen;
+}
+
 // What the window of a field holds for a number, at the window's own level.
 fn window_at(field: Field, row: u32, col: u32) -> Number {
     let place = vec2((row >> field.level) - field.first_row, (col >> field.level) - field.first_col);
@@ -242,8 +249,10 @@ fn reduced_window(field: Field, row: u32, col: u32, more: u32) -> Number {
         let at_row = (first_row + index / edge) << field.level;
         let at_col = (first_col + index % edge) << field.level;
         let cell = window_at(field, at_row, at_col);
-        let is_future = field.kind != FIELD_WEIGHT && (first_col + index % edge) > (first_row + index / edge);
-        if !cell.is_there || is_future {
+        let is_empty = field.kind != FIELD_WEIGHT
+            && ((first_col + index % edge) > (first_row + index / edge)
+                || (field.grid_rows != 0u && at_row >= at_col + (1u << field.level) - 1u + field.grid_rows));
+        if !cell.is_there || is_empty {
             continue;
         }
         number.is_there = true;

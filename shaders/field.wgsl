@@ -2,7 +2,7 @@
 // across it; or weights. Where cells are smaller than a pixel a pixel shows what its numbers come
 // down to.
 #import llmscope::common::{
-    exact_at, fields, lit, reduced_at, reduced_color, signed_color, view, weight_color, with_fog,
+    exact_at, fields, is_computed, lit, reduced_at, reduced_color, signed_color, view, weight_color, with_fog,
     world, FIELD_PATTERN, FIELD_WEIGHT,
 }
 
@@ -37,8 +37,8 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     let plate = mix(world.ground.rgb, world.no_value.rgb, 0.25);
 
     var color = plate;
-    // The future is not computed: the bare plate shows there.
-    if is_weight || col <= row {
+    // What a query does not see is not computed: the bare plate shows there.
+    if is_computed(field, row, col) {
         color = world.no_value.rgb;
         var shown = 1.0;
         if !is_weight {

@@ -244,6 +244,27 @@ impl ModelConfig {
         head / (self.n_heads / self.n_kv_heads)
     }
 
+    /// A word or two for people, without the layer: in a gated MLP `mlp.hook_pre` is the gate and
+    /// `mlp.hook_pre_linear` what it is multiplied with.
+    pub fn title(&self, hook: HookPoint) -> &'static str {
+        hook.site()
+            .map_or(hook.title(), |site| self.site_title(site))
+    }
+
+    /// The same of a place of every block.
+    pub fn site_title(&self, site: BlockSite) -> &'static str {
+        match site {
+            BlockSite::MlpPre if self.is_gated() => "gate",
+            BlockSite::MlpPreLinear => "up",
+            site => site.title(),
+        }
+    }
+
+    /// Whether several heads of queries share one head of keys and values.
+    pub fn has_shared_keys(&self) -> bool {
+        self.n_kv_heads < self.n_heads
+    }
+
     /// The shape of the activation at `hook` over `n_pos` positions.
     pub fn shape(&self, hook: HookPoint, n_pos: usize) -> Vec<usize> {
         match hook.site() {

@@ -336,9 +336,15 @@ fn saliency_is_pytorchs_and_integrated_gradients_are_complete() {
 
 #[test]
 fn the_logit_lens_is_pytorchs() {
-    let lens = reference("gpt2", "logit_lens.1");
-    let n = read_ids(&fixture("gpt2").join("reference.json"), "tokens").len();
-    let json = json(&["logit-lens", "--top", "1"], "gpt2");
+    for family in FAMILIES {
+        assert_lens(family);
+    }
+}
+
+fn assert_lens(family: &str) {
+    let lens = reference(family, "logit_lens.1");
+    let n = read_ids(&fixture(family).join("reference.json"), "tokens").len();
+    let json = json(&["logit-lens", "--top", "1"], family);
 
     let rows = json["rows"].as_array().unwrap();
     let got: Vec<&Value> = rows

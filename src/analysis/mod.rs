@@ -10,6 +10,7 @@ mod prediction;
 pub mod projection;
 mod round_numbers;
 mod saliency;
+mod shape;
 mod statistics;
 mod summary;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use saliency::{
     SaliencyMeasure, attribution_cells, direct_cells, head_saliency, neuron_saliency,
     saliency_hooks, saliency_map,
 };
+pub use shape::shape_facts;
 pub use statistics::{Histogram, Sparsity, Statistics};
 pub use summary::{SummaryNode, grouped, human_bytes};
 

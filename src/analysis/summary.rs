@@ -25,32 +25,32 @@ pub struct SummaryNode {
 }
 
 impl SummaryNode {
-    /// The whole model with its numbers stored in `bytes_per_number` each: parts (embedding, layers,
-    /// output), of these the checkpoint's tensors, and of a tensor that holds several weights those.
+    /// The whole model: parts (embedding, layers, output), of these the checkpoint's tensors, and of a
+    /// tensor that holds several weights those. `bytes_of` says what a tensor takes.
     ///
     /// A part's parameters are the sum of its tensors', and the model's are its parts'; a tied
     /// unembedding counts once, as the token embedding.
-    pub fn of_model(config: &ModelConfig, bytes_per_number: u64) -> Self {
+    pub fn of_model(config: &ModelConfig, bytes_of: &dyn Fn(&WeightSpec) -> u64) -> Self {
         let n_total = config.parameter_count();
-        let node = |name: String, shape: Vec<usize>, parameters: u64| Self {
+        let node = |name: String, shape: Vec<usize>, parameters: u64, bytes: u64| Self {
             name,
             shape,
             parameters,
-            bytes: parameters * bytes_per_number,
+            bytes,
             share: parameters as f64 / n_total.max(1) as f64,
             weight: None,
             children: Vec::new(),
         };
         let mut weights = weights_by_key(config);
         let mut parts: Vec<Self> = Vec::new();
-        for WeightSpec { name, shape } in config.weights() {
-            let part_name = part_of(&name, parts.len() > 1);
+        for spec in config.weights() {
+            let part_name = part_of(&spec.name, parts.len() > 1);
             if parts.last().is_none_or(|part| part.name != part_name) {
-                parts.push(node(part_name, Vec::new(), 0));
+                parts.push(node(part_name, Vec::new(), 0, 0));
             }
-            let held = weights.remove(&name).unwrap_or_default();
-            let n_parameters = shape.iter().map(|side| *side as u64).product();
-            let mut tensor = node(name, shape, n_parameters);
+            let held = weights.remove(&spec.name).unwrap_or_default();
+            let (n_all, bytes) = (spec.element_count() as u64, bytes_of(&spec));
+            let mut tensor = node(spec.name, spec.shape, n_all, bytes);
             tensor.weight = held.first().copied();
             if held.len() > 1 {
                 tensor.children = held
@@ -62,24 +62,31 @@ impl SummaryNode {
                             _ => vec![n_rows, n_columns],
                         };
                         let n_parameters = (n_rows * n_columns) as u64;
+                        let bytes = share_of(bytes, n_parameters, n_all);
                         Self {
                             weight: Some(weight),
-                            ..node(weight.to_string(), shape, n_parameters)
+                            ..node(weight.to_string(), shape, n_parameters, bytes)
                         }
                     })
                     .collect();
             }
             let part = parts.last_mut().expect("a part was just pushed");
-            let n_parameters = part.parameters + tensor.parameters;
+            let (n_parameters, bytes) = (part.parameters + n_all, part.bytes + bytes);
             part.children.push(tensor);
             *part = Self {
                 children: std::mem::take(&mut part.children),
-                ..node(std::mem::take(&mut part.name), Vec::new(), n_parameters)
+                ..node(
+                    std::mem::take(&mut part.name),
+                    Vec::new(),
+                    n_parameters,
+                    bytes,
+                )
             };
         }
+        let bytes = parts.iter().map(|part| part.bytes).sum();
         Self {
             children: parts,
-            ..node("total".to_owned(), Vec::new(), n_total)
+            ..node("total".to_owned(), Vec::new(), n_total, bytes)
         }
     }
 
@@ -94,6 +101,11 @@ impl SummaryNode {
             format!("{:.1} %", 100.0 * self.share),
         ]
     }
+}
+
+/// The bytes of `n` numbers of `n_all` that take `bytes`.
+fn share_of(bytes: u64, n: u64, n_all: u64) -> u64 {
+    (u128::from(bytes) * u128::from(n) / u128::from(n_all.max(1))) as u64
 }
 
 /// The weights that each tensor of the checkpoint holds; a tied unembedding is none of its own.
@@ -155,12 +167,16 @@ pub fn human_bytes(bytes: u64) -> String {
 mod tests {
     use super::*;
 
+    fn f32s(spec: &WeightSpec) -> u64 {
+        4 * spec.element_count() as u64
+    }
+
     #[test]
     fn totals_are_the_checkpoints_and_every_node_is_the_sum_of_what_it_consists_of() {
         for name in ModelConfig::preset_names() {
             let config = ModelConfig::preset(name).unwrap();
 
-            let model = SummaryNode::of_model(&config, 4);
+            let model = SummaryNode::of_model(&config, &f32s);
 
             assert_eq!(model.parameters, config.parameter_count(), "{name}");
             assert_eq!(model.bytes, 4 * config.parameter_count());
@@ -189,7 +205,7 @@ mod tests {
     fn a_tensor_of_several_weights_lists_them_and_every_tensor_has_one_to_be_seen() {
         let config = ModelConfig::preset("gpt2").unwrap();
 
-        let model = SummaryNode::of_model(&config, 2);
+        let model = SummaryNode::of_model(&config, &|spec| 2 * spec.element_count() as u64);
 
         let layer = &model.children[1];
         assert_eq!(layer.name, "layer 0");
@@ -220,7 +236,7 @@ mod tests {
     fn a_table_says_the_same_wherever_it_is() {
         let config = ModelConfig::preset("gpt2").unwrap();
 
-        let model = SummaryNode::of_model(&config, 4);
+        let model = SummaryNode::of_model(&config, &f32s);
 
         let cells = model.children[1].children[2].cells();
         let expected = [
@@ -241,7 +257,7 @@ mod tests {
             ..ModelConfig::preset("gpt2").unwrap()
         };
 
-        let model = SummaryNode::of_model(&config, 4);
+        let model = SummaryNode::of_model(&config, &f32s);
 
         let output = &model.children[13];
         let last = output.children.last().unwrap();
@@ -250,10 +266,39 @@ mod tests {
     }
 
     #[test]
+    fn tensors_take_what_each_is_stored_in() {
+        let config = ModelConfig::preset("pythia-70m").unwrap();
+        // Matrices of layers are quantised: 34 bytes for 32 numbers.
+        let bytes_of = |spec: &WeightSpec| {
+            let is_quantized = spec.shape.len() == 2 && spec.name.contains("layers");
+            let n = spec.element_count() as u64;
+            if is_quantized { n / 32 * 34 } else { 4 * n }
+        };
+
+        let model = SummaryNode::of_model(&config, &bytes_of);
+
+        let all: u64 = config.weights().iter().map(bytes_of).sum();
+        assert_eq!(model.bytes, all);
+        let tensors = model.children.iter().flat_map(|part| &part.children);
+        let qkv = tensors.clone().find(|tensor| tensor.children.len() == 3);
+        let qkv = qkv.unwrap();
+        assert_eq!(
+            qkv.name,
+            "gpt_neox.layers.0.attention.query_key_value.weight"
+        );
+        assert_eq!(qkv.bytes, 3 * 512 * 512 / 32 * 34);
+        assert_eq!(qkv.children[1].bytes, 512 * 512 / 32 * 34);
+    }
+
+    #[test]
     fn a_tensor_belongs_to_the_layer_in_its_name() {
         assert_eq!(part_of("wte.weight", false), "embedding");
         assert_eq!(part_of("h.11.attn.c_attn.bias", true), "layer 11");
         assert_eq!(part_of("ln_f.weight", true), "output");
+        assert_eq!(
+            part_of("model.layers.7.mlp.up_proj.weight", true),
+            "layer 7"
+        );
     }
 
     #[test]

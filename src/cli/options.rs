@@ -1,6 +1,7 @@
 //! Options that several commands share.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use super::bytes::ByteSize;
 use super::error::CliError;
 use super::prompt::PromptArgs;
 use crate::ablation::Ablation;
-use crate::config::ModelConfig;
+use crate::config::{Family, ModelConfig};
 use crate::engine::default_trace_memory;
 use crate::layout::Kind;
 use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings};
@@ -24,11 +25,14 @@ pub struct ModelArgs {
     /// `org/name/file.gguf` for one file
     #[arg(long, value_name = "MODEL", default_value_t, hide_default_value = true)]
     pub model: ModelSource,
-    /// Instead of a model, the shape alone of a published one
+    /// Instead of a model, the shape alone of a published one, such as `gpt2` or `llama-3-8b`; `--help`
+    /// lists them
     #[arg(
         long,
         value_name = "NAME",
         conflicts_with = "model",
+        hide_possible_values = true,
+        long_help = arch_help(),
         value_parser = PossibleValuesParser::new(ModelConfig::preset_names())
     )]
     pub arch: Option<String>,
@@ -38,6 +42,18 @@ pub struct ModelArgs {
     /// Use only files already fetched from the Hub
     #[arg(long)]
     pub offline: bool,
+}
+
+/// The names of shapes, a line for each family.
+fn arch_help() -> String {
+    let mut help = "Instead of a model, the shape alone of a published one:\n".to_owned();
+    for family in Family::ALL {
+        let names = ModelConfig::preset_names()
+            .filter(|name| ModelConfig::preset(name).is_some_and(|config| config.family == family));
+        let names: Vec<&str> = names.collect();
+        write!(help, "\n{}: {}", family.name(), names.join(", ")).expect("a string takes all text");
+    }
+    help
 }
 
 /// Which model, and what it is to read.
@@ -400,5 +416,16 @@ mod tests {
         ] {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_help_lists_every_shape_once_under_its_family() {
+        let help = arch_help();
+
+        let lines: Vec<&str> = help.lines().skip(2).collect();
+        assert_eq!(lines.len(), Family::ALL.len());
+        assert!(lines[0].starts_with("gpt2: distilgpt2, gpt2,"), "{help}");
+        let n_named: usize = lines.iter().map(|line| line.split(", ").count()).sum();
+        assert_eq!(n_named, ModelConfig::preset_names().count());
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::options::ModelArgs;
-use crate::analysis::{SummaryNode, grouped, human_bytes};
+use crate::analysis::{SummaryNode, grouped, human_bytes, shape_facts};
 use crate::config::ModelConfig;
 
 /// Options of `summary`.
@@ -26,10 +26,11 @@ pub struct SummaryArgs {
 #[derive(Serialize)]
 struct Summary {
     model: String,
-    family: String,
+    family: &'static str,
     n_layers: usize,
     d_model: usize,
     n_heads: usize,
+    n_kv_heads: usize,
     d_head: usize,
     d_mlp: usize,
     n_ctx: usize,
@@ -39,6 +40,17 @@ struct Summary {
     /// MLP neurons of all layers.
     total_neurons: usize,
     tie_word_embeddings: bool,
+    /// Whether an MLP's neuron is a gate times a projection.
+    is_gated: bool,
+    /// Whether attention and MLP both read the stream as it enters the block.
+    is_parallel: bool,
+    /// How queries and keys are rotated, where positions are not learned.
+    rotary: Option<RotaryFacts>,
+    /// How many positions attention reaches back at most, its own included.
+    sliding_window: Option<usize>,
+    /// The shape in words.
+    #[serde(skip)]
+    facts: Vec<(&'static str, String)>,
     dtype: &'static str,
     total: Amount,
     parts: Vec<Part>,
@@ -46,6 +58,14 @@ struct Summary {
     tree: SummaryNode,
     /// Bytes of everything captured of the first token and of the last.
     step_bytes: (u64, u64),
+}
+
+#[derive(Serialize)]
+struct RotaryFacts {
+    /// Values of each head that are rotated.
+    dim: usize,
+    /// The base of the wave lengths.
+    theta: f64,
 }
 
 /// The embedding, a layer, or what follows the layers.
@@ -109,13 +129,17 @@ impl Part {
 
 impl Summary {
     fn new(args: &ModelArgs, config: &ModelConfig) -> Self {
-        let tree = SummaryNode::of_model(config, args.dtype.byte_count());
+        let bytes_per_number = args.dtype.byte_count();
+        let tree = SummaryNode::of_model(config, &|spec| {
+            spec.element_count() as u64 * bytes_per_number
+        });
         Self {
             model: args.name(),
-            family: format!("{:?}", config.family).to_lowercase(),
+            family: config.family.name(),
             n_layers: config.n_layers,
             d_model: config.d_model,
             n_heads: config.n_heads,
+            n_kv_heads: config.n_kv_heads,
             d_head: config.d_head,
             d_mlp: config.d_mlp,
             n_ctx: config.n_ctx,
@@ -123,6 +147,14 @@ impl Summary {
             total_heads: config.n_layers * config.n_heads,
             total_neurons: config.n_layers * config.d_mlp,
             tie_word_embeddings: config.tie_word_embeddings,
+            is_gated: config.is_gated(),
+            is_parallel: config.is_parallel,
+            rotary: config.rotary.map(|rotary| RotaryFacts {
+                dim: rotary.dim,
+                theta: rotary.theta,
+            }),
+            sliding_window: config.sliding_window.map(|window| window.n_pos),
+            facts: shape_facts(config),
             dtype: args.dtype.name(),
             total: Amount::of(&tree),
             parts: tree.children.iter().map(Part::of).collect(),
@@ -147,43 +179,11 @@ impl Summary {
     }
 
     fn facts(&self) -> String {
-        let unembedding = if self.tie_word_embeddings {
-            "the token embedding, transposed"
-        } else {
-            "its own"
-        };
-        let facts = [
-            ("model", format!("{} ({})", self.model, self.family)),
-            ("layers", grouped(self.n_layers as u64)),
-            (
-                "heads",
-                format!(
-                    "{} ({} a layer, {} wide)",
-                    grouped(self.total_heads as u64),
-                    grouped(self.n_heads as u64),
-                    grouped(self.d_head as u64)
-                ),
-            ),
-            (
-                "MLP neurons",
-                format!(
-                    "{} ({} a layer)",
-                    grouped(self.total_neurons as u64),
-                    grouped(self.d_mlp as u64)
-                ),
-            ),
-            ("residual width", grouped(self.d_model as u64)),
-            ("context", format!("{} tokens", grouped(self.n_ctx as u64))),
-            (
-                "vocabulary",
-                format!("{} tokens", grouped(self.d_vocab as u64)),
-            ),
-            ("unembedding", unembedding.to_owned()),
+        let model = ("model", format!("{} ({})", self.model, self.family));
+        let memory = format!("{} as {}", human_bytes(self.total.bytes), self.dtype);
+        let size = [
             ("parameters", grouped(self.total.parameters)),
-            (
-                "memory",
-                format!("{} as {}", human_bytes(self.total.bytes), self.dtype),
-            ),
+            ("memory", memory),
             (
                 "captured values",
                 format!(
@@ -193,7 +193,8 @@ impl Summary {
                 ),
             ),
         ];
-        facts.iter().fold(String::new(), |mut text, (name, value)| {
+        let facts = [model].into_iter().chain(self.facts.clone()).chain(size);
+        facts.fold(String::new(), |mut text, (name, value)| {
             writeln!(text, "{name:<16}{value}").expect("a string takes all text");
             text
         })

@@ -16,6 +16,8 @@ pub struct AttentionBand {
     pub order: usize,
     /// Heads of the layer.
     pub n_heads: usize,
+    /// How far back a query sees, itself included; all the way without one.
+    pub window: Option<usize>,
     /// The edge nearest the entrance.
     pub z: f32,
     /// Edge of one head's square, in units.
@@ -51,12 +53,17 @@ impl AttentionBand {
         }
     }
 
+    /// Whether a query sees a key: it is not after it, nor before the sliding window.
+    pub fn sees(&self, query: usize, key: usize) -> bool {
+        key <= query && self.window.is_none_or(|reach| query - key < reach)
+    }
+
     pub(super) fn covers_z(&self, z: f32) -> bool {
         (self.z - self.square_size..self.z).contains(&z)
     }
 
     pub(super) fn cell_rect(&self, cell: CellId, n_lanes: usize) -> Option<GroundRect> {
-        if cell.head >= self.n_heads || cell.index > cell.pos {
+        if cell.head >= self.n_heads || !self.sees(cell.pos, cell.index) {
             return None;
         }
         let edge = self.square_size / n_lanes as f32;
@@ -79,7 +86,7 @@ impl AttentionBand {
         let edge = self.square_size / n_lanes as f32;
         let key = ((x - square.near_left.x) / edge) as usize;
         let query = ((square.near_left.y - z) / edge) as usize;
-        (key <= query && query < n_lanes).then_some(CellId {
+        (query < n_lanes && self.sees(query, key)).then_some(CellId {
             hook: self.hook,
             pos: query,
             head: head as usize,

@@ -60,6 +60,10 @@ pub struct ModelLayout {
 pub struct TileBlock {
     /// The tensor.
     pub hook: HookPoint,
+    /// A word or two for people.
+    pub title: &'static str,
+    /// How many query heads read one of its heads; more than one where they share keys and values.
+    pub n_sharing: usize,
     /// When a pass reaches it: its place among the model's hook points.
     pub order: usize,
     /// How its cells are folded.

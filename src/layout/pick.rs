@@ -179,9 +179,7 @@ impl ModelLayout {
                         head,
                         index: key,
                     };
-                    if key <= query
-                        && let Some(rect) = self.cell_rect(cell)
-                    {
+                    if let Some(rect) = self.cell_rect(cell) {
                         take(cell, &rect);
                     }
                 });

@@ -1,5 +1,7 @@
 //! Laying the world out, tile after tile, from the entrance to the exit.
 
+mod fields;
+
 use std::collections::BTreeSet;
 
 use glam::Vec2;
@@ -10,7 +12,6 @@ use super::{
 };
 use crate::config::ModelConfig;
 use crate::hook::{BlockSite, HookPoint};
-use crate::weight::{WeightPoint, WeightSite};
 
 /// Free ground between tiles of one layer, as a share of a tile's width.
 const TILE_GAP: f32 = 0.08;
@@ -111,7 +112,7 @@ impl Surveyor<'_> {
     }
 
     fn is_shown(&self, hook: HookPoint) -> bool {
-        !self.hidden.contains(&Kind::of(hook))
+        self.config.has_hook(hook) && !self.hidden.contains(&Kind::of(hook))
     }
 
     fn has_weights(&self) -> bool {
@@ -120,10 +121,18 @@ impl Surveyor<'_> {
 
     fn grid(&self, hook: HookPoint) -> CellGrid {
         match hook.site() {
-            Some(BlockSite::Q | BlockSite::K | BlockSite::V | BlockSite::Z) => {
-                CellGrid::of_heads(self.config.n_heads, self.config.d_head)
+            Some(site) if site.is_by_head() => {
+                CellGrid::of_heads(self.config.n_heads_at(hook), self.config.d_head)
             }
             _ => CellGrid::of(self.config.width(hook)),
+        }
+    }
+
+    /// How many query heads read one head of `hook`.
+    fn n_sharing(&self, hook: HookPoint) -> usize {
+        match hook.site() {
+            Some(site) if site.is_by_head() => self.config.n_heads / self.config.n_heads_at(hook),
+            _ => 1,
         }
     }
 
@@ -132,6 +141,8 @@ impl Surveyor<'_> {
         let grid = self.grid(hook);
         let block = TileBlock {
             hook,
+            title: self.config.title(hook),
+            n_sharing: self.n_sharing(hook),
             order: self.order(hook),
             origin: Vec2::new(x, self.z),
             cell_size: width / grid.cols() as f32,
@@ -150,20 +161,79 @@ impl Surveyor<'_> {
         }
     }
 
-    /// A row of two tiles at half the size; a `None` leaves its half free.
-    fn halves(&mut self, hooks: [Option<HookPoint>; 2]) {
-        let gap = self.tile_gap();
-        let width = (self.tile_size.x - gap) / 2.0;
+    /// A row of tiles side by side, each with its place, left edge and width.
+    fn row(&mut self, tiles: impl IntoIterator<Item = (HookPoint, f32, f32)>) {
         let mut row_depth: f32 = 0.0;
-        for (column, hook) in hooks.into_iter().enumerate() {
-            if let Some(hook) = hook.filter(|hook| self.is_shown(*hook)) {
-                let x = column as f32 * (width + gap);
+        for (hook, x, width) in tiles {
+            if self.is_shown(hook) {
                 row_depth = row_depth.max(self.tile(hook, x, width));
             }
         }
         if row_depth > 0.0 {
-            self.z -= row_depth + gap;
+            self.z -= row_depth + self.tile_gap();
         }
+    }
+
+    /// A row of two tiles at half the size; a `None` leaves its half free.
+    fn halves(&mut self, hooks: [Option<HookPoint>; 2]) {
+        let gap = self.tile_gap();
+        let width = (self.tile_size.x - gap) / 2.0;
+        let columns = hooks.into_iter().enumerate();
+        let tiles = columns.filter_map(|(column, hook)| {
+            let x = column as f32 * (width + gap);
+            hook.map(|hook| (hook, x, width))
+        });
+        self.row(tiles);
+    }
+
+    /// Queries, keys and values side by side with cells of one size, so that keys and values of fewer
+    /// heads are smaller; behind the queries and the keys what they are when rotated.
+    fn rotated_heads(&mut self, layer: usize) {
+        let at = |site| HookPoint::block(layer, site);
+        let gap = self.tile_gap();
+        let cols = [BlockSite::Q, BlockSite::K, BlockSite::V]
+            .map(|site| self.grid(at(site)).cols() as f32);
+        let cell_size = (self.tile_size.x - 2.0 * gap) / cols.iter().sum::<f32>();
+        let [q, k, v] = cols.map(|cols| cols * cell_size);
+        let (key_x, value_x) = (q + gap, q + k + 2.0 * gap);
+        self.row([
+            (at(BlockSite::Q), 0.0, q),
+            (at(BlockSite::K), key_x, k),
+            (at(BlockSite::V), value_x, v),
+        ]);
+        self.row([
+            (at(BlockSite::RotQ), 0.0, q),
+            (at(BlockSite::RotK), key_x, k),
+        ]);
+    }
+
+    /// What attention reads the stream with.
+    fn attention_input(&mut self, layer: usize) {
+        let at = |site| HookPoint::block(layer, site);
+        let norm = Some(at(BlockSite::Ln1Normalized));
+        if self.config.rotary.is_some() {
+            self.halves([norm, None]);
+            self.rotated_heads(layer);
+        } else {
+            self.halves([norm, Some(at(BlockSite::Q))]);
+            self.halves([Some(at(BlockSite::K)), Some(at(BlockSite::V))]);
+        }
+    }
+
+    /// From what the MLP reads to its neurons; a gate beside what it is multiplied with.
+    fn neurons(&mut self, layer: usize) {
+        let at = |site| HookPoint::block(layer, site);
+        let norm = Some(at(BlockSite::Ln2Normalized));
+        if self.config.is_gated() {
+            self.halves([norm, None]);
+            self.halves([
+                Some(at(BlockSite::MlpPre)),
+                Some(at(BlockSite::MlpPreLinear)),
+            ]);
+        } else {
+            self.halves([norm, Some(at(BlockSite::MlpPre))]);
+        }
+        self.full(at(BlockSite::MlpPost));
     }
 
     fn band(&mut self, hook: HookPoint, layer: usize) {
@@ -186,6 +256,7 @@ impl Surveyor<'_> {
             layer,
             order: self.order(hook),
             n_heads,
+            window: self.config.window_of(layer),
             z: self.z,
             square_size,
             square_pitch,
@@ -199,19 +270,14 @@ impl Surveyor<'_> {
         let at = |site| HookPoint::block(layer, site);
         self.full(at(BlockSite::ResidPre));
         let attention_z = self.z;
-        self.halves([Some(at(BlockSite::Ln1Normalized)), Some(at(BlockSite::Q))]);
-        self.halves([Some(at(BlockSite::K)), Some(at(BlockSite::V))]);
+        self.attention_input(layer);
         self.band(at(BlockSite::AttnScores), layer);
         self.band(at(BlockSite::Pattern), layer);
         let output_z = self.z;
         self.halves([Some(at(BlockSite::Z)), Some(at(BlockSite::AttnOut))]);
         self.full(at(BlockSite::ResidMid));
         let mlp_z = self.z;
-        self.halves([
-            Some(at(BlockSite::Ln2Normalized)),
-            Some(at(BlockSite::MlpPre)),
-        ]);
-        self.full(at(BlockSite::MlpPost));
+        self.neurons(layer);
         self.halves([None, Some(at(BlockSite::MlpOut))]);
         self.full(at(BlockSite::ResidPost));
         let mut far_z = self.z + self.tile_gap();
@@ -222,90 +288,6 @@ impl Surveyor<'_> {
         far_z = far_z.min(near_z - self.tile_gap());
         self.z = far_z - AVENUE * self.tile_size.x;
         LayerSpan { near_z, far_z }
-    }
-
-    /// Lays a layer's weights beside the stages that use them: attention's at the left, the MLP's at
-    /// the right. Returns where they end.
-    fn weights_of_layer(
-        &mut self,
-        layer: usize,
-        attention_z: f32,
-        output_z: f32,
-        mlp_z: f32,
-    ) -> f32 {
-        let at = |site| WeightPoint::block(layer, site);
-        let left = -self.verge();
-        let right = self.right_verge();
-        let step = self.yard.depth() + 2.0 * self.yard.gap();
-        let yard = &mut self.yard;
-        let mut x = left;
-        x -= yard.norm(
-            [at(WeightSite::Ln1Scale), at(WeightSite::Ln1Shift)],
-            x,
-            attention_z,
-            -1.0,
-        );
-        for (matrix, bias) in [
-            (WeightSite::Query, WeightSite::QueryBias),
-            (WeightSite::Key, WeightSite::KeyBias),
-            (WeightSite::Value, WeightSite::ValueBias),
-        ] {
-            x -= yard.matrix([at(matrix), at(bias)], x, attention_z, -1.0);
-        }
-        let output_z = output_z.min(attention_z - step);
-        yard.writer(
-            [at(WeightSite::Output), at(WeightSite::OutputBias)],
-            left,
-            output_z,
-            -1.0,
-        );
-        let mut x = right;
-        x += yard.norm(
-            [at(WeightSite::Ln2Scale), at(WeightSite::Ln2Shift)],
-            x,
-            mlp_z,
-            1.0,
-        );
-        yard.matrix(
-            [at(WeightSite::MlpIn), at(WeightSite::MlpInBias)],
-            x,
-            mlp_z,
-            1.0,
-        );
-        let out_z = mlp_z - step;
-        let bias_x = x - yard.bias_room();
-        // A neuron's two weights, in and out, are at the same place along X.
-        yard.writer(
-            [at(WeightSite::MlpOut), at(WeightSite::MlpOutBias)],
-            bias_x,
-            out_z,
-            1.0,
-        );
-        output_z.min(out_z) - self.yard.depth()
-    }
-
-    fn weights_of_entrance(&mut self) {
-        if self.has_weights() {
-            let z = self.z - self.yard.depth();
-            let (left, right) = (-self.verge(), self.right_verge());
-            self.yard.tokens(WeightPoint::Embed, [left, z], -1.0, 1.0);
-            self.yard
-                .tokens(WeightPoint::PosEmbed, [right, z], 1.0, 1.0);
-        }
-    }
-
-    fn weights_of_exit(&mut self) {
-        if self.has_weights() {
-            let (left, right) = (-self.verge(), self.right_verge());
-            self.yard.norm(
-                [WeightPoint::FinalNormScale, WeightPoint::FinalNormShift],
-                left,
-                self.z,
-                -1.0,
-            );
-            self.yard
-                .tokens(WeightPoint::Unembed, [right, self.z], 1.0, -1.0);
-        }
     }
 
     fn skyline(&mut self) -> Option<Skyline> {

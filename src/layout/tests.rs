@@ -20,6 +20,32 @@ fn config(n_layers: usize, n_heads: usize, d_head: usize, d_mlp: usize) -> Model
     }
 }
 
+/// One of each kind: plain, with shared keys and a gate, with norms of heads that are together wider
+/// than the stream, and with attention and MLP side by side.
+const KINDS: [&str; 5] = [
+    "gpt2",
+    "llama-3-8b",
+    "qwen2-0.5b",
+    "qwen3-0.6b",
+    "pythia-160m",
+];
+
+/// A small shape of this kind.
+fn small(name: &str) -> ModelConfig {
+    let preset = ModelConfig::preset(name).unwrap();
+    let is_wide = preset.n_heads * preset.d_head > preset.d_model;
+    ModelConfig {
+        n_layers: 2,
+        n_heads: 6,
+        n_kv_heads: if preset.has_shared_keys() { 2 } else { 6 },
+        d_head: 10,
+        d_model: if is_wide { 30 } else { 60 },
+        d_mlp: 70,
+        d_vocab: 97,
+        ..preset
+    }
+}
+
 #[test]
 fn gpt2_medium_with_12_tokens_has_the_proportions_of_the_plan() {
     let config = ModelConfig::preset("gpt2-medium").unwrap();
@@ -89,7 +115,14 @@ fn a_dimension_is_at_the_same_place_of_every_stream_tile() {
 
 #[test]
 fn nothing_overlaps() {
-    let layout = ModelLayout::new(&config(2, 3, 10, 70), 3);
+    for name in KINDS {
+        assert_no_overlap(&small(name));
+    }
+    assert_no_overlap(&config(2, 3, 10, 70));
+}
+
+fn assert_no_overlap(config: &ModelConfig) {
+    let layout = ModelLayout::new(config, 3);
     let mut rects: Vec<GroundRect> = Vec::new();
     for block in &layout.blocks {
         rects.extend((0..3).map(|pos| layout.tile_rect(block, pos)));
@@ -109,23 +142,107 @@ fn nothing_overlaps() {
                 || b.near_left.x + b.size.x <= a.near_left.x
                 || a.near_left.y - a.size.y >= b.near_left.y
                 || b.near_left.y - b.size.y >= a.near_left.y;
-            assert!(is_apart, "{a:?} {b:?}");
+            assert!(is_apart, "{:?}: {a:?} {b:?}", config.family);
         }
     }
 }
 
 #[test]
 fn blocks_lie_further_along_the_later_a_pass_reaches_them() {
-    let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 4);
+    for name in KINDS {
+        let layout = ModelLayout::new(&ModelConfig::preset(name).unwrap(), 4);
 
-    assert!(layout.blocks.is_sorted_by(|a, b| a.order < b.order));
-    assert!(layout.blocks.is_sorted_by(|a, b| a.origin.y >= b.origin.y));
-    for band in &layout.bands {
-        let z = layout
-            .block(HookPoint::block(band.layer, BlockSite::Z))
-            .unwrap();
-        assert!(band.z - band.square_size > z.origin.y);
+        assert!(layout.blocks.is_sorted_by(|a, b| a.order < b.order));
+        assert!(layout.blocks.is_sorted_by(|a, b| a.origin.y >= b.origin.y));
+        for band in &layout.bands {
+            let z = layout
+                .block(HookPoint::block(band.layer, BlockSite::Z))
+                .unwrap();
+            assert!(band.z - band.square_size > z.origin.y);
+        }
     }
+}
+
+#[test]
+fn every_place_of_a_pass_stands_in_the_world_and_no_other() {
+    for name in KINDS {
+        let config = small(name);
+        let layout = ModelLayout::new(&config, 3);
+
+        let mut shown: Vec<HookPoint> = layout.blocks.iter().map(|block| block.hook).collect();
+        shown.extend(layout.bands.iter().map(|band| band.hook));
+        shown.sort_unstable();
+
+        assert_eq!(shown, config.hook_points(), "{name}");
+        for block in &layout.blocks {
+            assert_eq!(
+                block.grid.n_cells(),
+                config.width(block.hook),
+                "{}",
+                block.hook
+            );
+        }
+    }
+}
+
+#[test]
+fn shared_keys_have_cells_as_large_as_the_queries_and_stand_before_their_rotation() {
+    let config = ModelConfig::preset("llama-3-8b").unwrap();
+    let layout = ModelLayout::new(&config, 2);
+    let block = |site| layout.block(HookPoint::block(3, site)).unwrap();
+    let [q, k, v, rot_q, rot_k] = [
+        BlockSite::Q,
+        BlockSite::K,
+        BlockSite::V,
+        BlockSite::RotQ,
+        BlockSite::RotK,
+    ]
+    .map(block);
+
+    assert_eq!((q.grid.n_heads(), k.grid.n_heads()), (32, 8));
+    assert_eq!((q.n_sharing, v.n_sharing), (1, 4));
+    assert_eq!(q.cell_size, k.cell_size);
+    assert!(k.size().x * k.size().y < 0.3 * q.size().x * q.size().y);
+    assert_eq!((q.origin.x, k.origin.x), (rot_q.origin.x, rot_k.origin.x));
+    assert!(rot_q.origin.y < q.origin.y - q.size().y);
+    assert!((v.origin.x + v.size().x - layout.tile_size.x).abs() < 1e-2);
+}
+
+#[test]
+fn a_gate_stands_beside_what_it_is_multiplied_with_and_before_its_neurons() {
+    let config = ModelConfig::preset("llama-3.2-1b").unwrap();
+    let layout = ModelLayout::new(&config, 2);
+    let block = |site| layout.block(HookPoint::block(3, site)).unwrap();
+    let (gate, up) = (block(BlockSite::MlpPre), block(BlockSite::MlpPreLinear));
+
+    assert_eq!((gate.title, up.title), ("gate", "up"));
+    assert_eq!((gate.origin.y, gate.grid), (up.origin.y, up.grid));
+    assert!(block(BlockSite::MlpPost).origin.y < gate.origin.y);
+}
+
+#[test]
+fn what_lies_before_a_sliding_window_has_no_cell() {
+    let config = ModelConfig {
+        sliding_window: Some(crate::config::SlidingWindow {
+            n_pos: 3,
+            first_layer: 1,
+        }),
+        ..small("llama-3-8b")
+    };
+    let layout = ModelLayout::new(&config, 6);
+    let cell = |layer, index| CellId {
+        hook: HookPoint::block(layer, BlockSite::AttnScores),
+        pos: 5,
+        head: 1,
+        index,
+    };
+
+    assert!(layout.cell_rect(cell(0, 0)).is_some(), "no window there");
+    assert!(layout.cell_rect(cell(1, 3)).is_some());
+    assert!(layout.cell_rect(cell(1, 2)).is_none());
+    let center = layout.cell_rect(cell(0, 2)).unwrap().center();
+    let shift = layout.bands[2].z - layout.bands[0].z;
+    assert_eq!(layout.cell_at(center.x, center.z + shift), None);
 }
 
 proptest! {
@@ -160,8 +277,13 @@ proptest! {
 
 #[test]
 fn every_weight_has_a_place_and_every_number_of_it_too() {
-    let config = config(2, 3, 10, 70);
-    let layout = ModelLayout::new(&config, 3);
+    for name in KINDS {
+        assert_weights(&small(name));
+    }
+}
+
+fn assert_weights(config: &ModelConfig) {
+    let layout = ModelLayout::new(config, 3);
 
     for weight in config.weight_points() {
         let (rows, columns) = config.weight_slice(weight).shape();
@@ -201,7 +323,13 @@ fn a_long_vocabulary_has_several_fields_and_the_same_token_one_place() {
 
 #[test]
 fn a_neurons_weights_in_and_out_are_at_the_same_place_along_x() {
-    let layout = ModelLayout::new(&ModelConfig::preset("gpt2").unwrap(), 3);
+    for name in KINDS {
+        assert_aligned(&ModelConfig::preset(name).unwrap());
+    }
+}
+
+fn assert_aligned(config: &ModelConfig) {
+    let layout = ModelLayout::new(config, 3);
     let x = |site, row, column| {
         let weight = WeightPoint::block(4, site);
         let cell = WeightCell {
@@ -218,6 +346,10 @@ fn a_neurons_weights_in_and_out_are_at_the_same_place_along_x() {
     );
 
     assert!((reads - writes).abs() < 0.02, "{reads} {writes}");
+    if config.is_gated() {
+        let gates = x(WeightSite::MlpGate, 5, 1234);
+        assert!((reads - gates).abs() < 0.02, "{reads} {gates}");
+    }
 }
 
 #[test]

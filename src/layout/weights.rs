@@ -146,7 +146,11 @@ impl<'a> WeightYard<'a> {
         1.6 * self.strip
     }
 
+    /// Lays a weight on its ground, if the model has it.
     fn lay(&mut self, weight: WeightPoint, is_transposed: bool, rect: GroundRect) {
+        if !self.config.has_weight(weight) {
+            return;
+        }
         let (n_rows, n_cols) = self.config.weight_slice(weight).shape();
         let (n_rows, n_cols) = if is_transposed {
             (n_cols, n_rows)
@@ -162,10 +166,12 @@ impl<'a> WeightYard<'a> {
         });
     }
 
-    /// A norm's scale and shift as two strips, one entry of the stream behind the other; returns the
-    /// width they take. `x` is the edge nearest the lanes and `side` the way from there.
+    /// A norm's scale and its shift, if it has one, as strips, one entry of the stream behind the
+    /// other; returns the width they take. `x` is the edge nearest the lanes and `side` the way from
+    /// there.
     pub(super) fn norm(&mut self, weights: [WeightPoint; 2], x: f32, z: f32, side: f32) -> f32 {
         let pitch = self.bias_room();
+        let n_before = self.fields.len();
         for (index, weight) in weights.into_iter().enumerate() {
             let near = x + side * index as f32 * pitch;
             let left = if side < 0.0 { near - self.strip } else { near };
@@ -175,25 +181,44 @@ impl<'a> WeightYard<'a> {
             };
             self.lay(weight, true, rect);
         }
-        pitch + self.strip + self.gap
+        let n_strips = self.fields.len() - n_before;
+        (n_strips.max(1) - 1) as f32 * pitch + self.strip + self.gap
     }
 
-    /// A matrix that reads the stream, its inputs along -Z, and its bias at the far ends of its
-    /// columns; returns the width they take.
-    pub(super) fn matrix(&mut self, weights: [WeightPoint; 2], x: f32, z: f32, side: f32) -> f32 {
-        let (_, n_cols) = self.config.weight_slice(weights[0]).shape();
+    /// A matrix that reads the stream, its inputs along -Z, and vectors of what comes out of it at the
+    /// far ends of its columns; returns the width they take, nothing if the model has no such matrix.
+    pub(super) fn matrix(
+        &mut self,
+        matrix: WeightPoint,
+        vectors: impl IntoIterator<Item = WeightPoint>,
+        x: f32,
+        z: f32,
+        side: f32,
+    ) -> f32 {
+        if !self.config.has_weight(matrix) {
+            return 0.0;
+        }
+        let (_, n_cols) = self.config.weight_slice(matrix).shape();
         let width = n_cols as f32 * self.cell;
         let left = if side < 0.0 { x - width } else { x };
         let rect = GroundRect {
             near_left: Vec2::new(left, z),
             size: Vec2::new(width, self.depth()),
         };
-        self.lay(weights[0], false, rect);
-        let bias = GroundRect {
-            near_left: Vec2::new(left, z - self.depth() - 0.6 * self.strip),
-            size: Vec2::new(width, self.strip),
-        };
-        self.lay(weights[1], false, bias);
+        self.lay(matrix, false, rect);
+        let there = vectors
+            .into_iter()
+            .filter(|vector| self.config.has_weight(*vector));
+        for (index, vector) in there.collect::<Vec<_>>().into_iter().enumerate() {
+            // One of a head is laid down once, though it serves them all.
+            let (_, n_cols) = self.config.weight_slice(vector).shape();
+            let aside = 0.6 * self.strip + index as f32 * self.bias_room();
+            let rect = GroundRect {
+                near_left: Vec2::new(left, z - self.depth() - aside),
+                size: Vec2::new(n_cols as f32 * self.cell, self.strip),
+            };
+            self.lay(vector, false, rect);
+        }
         width + self.gap
     }
 

@@ -76,7 +76,7 @@ impl ArchitectureArgs {
         let layout = ModelLayout::new(config, 1);
         for hook in config.hook_points() {
             let rect = layout.hook_rect(hook);
-            let words = [hook.to_string(), hook.title().to_owned()].map(Cell::Text);
+            let words = [hook.to_string(), config.title(hook).to_owned()].map(Cell::Text);
             let rest = [
                 layer_cell(hook.layer()),
                 Cell::text("value"),

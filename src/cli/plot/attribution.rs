@@ -153,26 +153,31 @@ impl AttributionArgs {
         let n_layers = direct.heads.len();
         match self.by {
             Part::Layer => {
-                let mut shares = vec![
-                    whole("token embedding", None, direct.embed),
-                    whole("position embedding", None, direct.pos_embed),
-                ];
+                let mut shares = vec![whole("token embedding", None, direct.embed)];
+                // Not every family has learned positions, nor a shift in its norms.
+                if direct.pos_embed != 0.0 {
+                    shares.push(whole("position embedding", None, direct.pos_embed));
+                }
                 for layer in 0..n_layers {
                     shares.push(whole("attention", Some(layer), direct.attention(layer)));
                     shares.push(whole("MLP", Some(layer), direct.mlp(layer)));
                 }
-                shares.push(whole("final bias", None, direct.bias));
+                if direct.bias != 0.0 {
+                    shares.push(whole("final bias", None, direct.bias));
+                }
                 shares
             }
             Part::Head => each("head", &direct.heads),
             Part::Neuron => each("neuron", &direct.neurons),
             Part::Mlp => {
+                let has_bias = direct.mlp_bias.iter().any(|bias| *bias != 0.0);
                 let rows = (0..n_layers).flat_map(|layer| {
-                    let neurons = direct.mlp(layer) - direct.mlp_bias[layer];
-                    [
-                        whole("MLP neurons", Some(layer), neurons),
-                        whole("MLP bias", Some(layer), direct.mlp_bias[layer]),
-                    ]
+                    let bias = direct.mlp_bias[layer];
+                    let neurons = direct.mlp(layer) - bias;
+                    let bias = has_bias.then(|| whole("MLP bias", Some(layer), bias));
+                    [whole("MLP neurons", Some(layer), neurons)]
+                        .into_iter()
+                        .chain(bias)
                 });
                 rows.collect()
             }

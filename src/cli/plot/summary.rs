@@ -23,7 +23,10 @@ pub struct SummaryPlotArgs {
 impl SummaryPlotArgs {
     pub(super) fn plot(&self) -> Result<Plot, CliError> {
         let config = self.model.config()?;
-        let tree = SummaryNode::of_model(&config, self.model.dtype.byte_count());
+        let bytes_per_number = self.model.dtype.byte_count();
+        let tree = SummaryNode::of_model(&config, &|spec| {
+            spec.element_count() as u64 * bytes_per_number
+        });
         let mut table = Table::new(
             "summary",
             self.model.name(),

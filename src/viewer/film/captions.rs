@@ -17,7 +17,7 @@ pub struct Captions {
     /// What follows each token: its words, and how probable it was.
     choices: Vec<Option<(String, f32)>>,
     /// What each hook point of a pass is called, and its layer.
-    stages: Vec<(HookPoint, Option<usize>)>,
+    stages: Vec<(&'static str, Option<usize>)>,
     n_layers: usize,
 }
 
@@ -43,7 +43,7 @@ impl Captions {
             stages: config
                 .hook_points()
                 .into_iter()
-                .map(|hook| (hook, hook.layer()))
+                .map(|hook| (config.title(hook), hook.layer()))
                 .collect(),
             n_layers: config.n_layers,
         }
@@ -108,10 +108,10 @@ impl Captions {
         let reached =
             (moment.playhead.order.ceil() as usize).clamp(1, self.stages.len().max(1)) - 1;
         match self.stages.get(reached) {
-            Some((hook, Some(layer))) => {
-                format!("{}, layer {} of {}", hook.title(), layer + 1, self.n_layers)
+            Some((title, Some(layer))) => {
+                format!("{title}, layer {} of {}", layer + 1, self.n_layers)
             }
-            Some((hook, None)) => hook.title().to_owned(),
+            Some((title, None)) => (*title).to_owned(),
             None => String::new(),
         }
     }

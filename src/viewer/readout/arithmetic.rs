@@ -26,6 +26,18 @@ pub(super) fn greatest(a: &[f32], b: &[f32]) -> Vec<usize> {
     order
 }
 
+pub(super) fn mean(values: &[f32]) -> f64 {
+    values.iter().copied().map(f64::from).sum::<f64>() / values.len() as f64
+}
+
+/// The root of the mean square of what lies between `values` and `middle`, and of `eps`.
+pub(super) fn deviation(values: &[f32], middle: f64, eps: f64) -> f64 {
+    let squares = values
+        .iter()
+        .map(|value| (f64::from(*value) - middle).powi(2));
+    (squares.sum::<f64>() / values.len() as f64 + eps).sqrt()
+}
+
 /// Hendrycks & Gimpel 2016, section 2, the tanh approximation.
 pub(super) fn gelu_new(x: f64) -> f64 {
     let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));

@@ -1,6 +1,8 @@
 //! How a value was computed, with the numbers that went into it.
 
-use super::arithmetic::{N_SHARES, dot, gelu, gelu_new, greatest, in_sum};
+mod rotation;
+
+use super::arithmetic::{N_SHARES, deviation, dot, gelu, gelu_new, greatest, in_sum, mean};
 use super::{Numbers, digits, exact, spelled};
 use crate::config::ActFn;
 use crate::hook::{BlockSite, HookPoint};
@@ -44,25 +46,23 @@ pub(super) fn formula(numbers: &Numbers<'_>, cell: CellId) -> Option<Formula> {
         }
         HookPoint::PosEmbed => Some(place.looked_up("W_pos[pos]", WeightPoint::PosEmbed, cell.pos)),
         HookPoint::FinalNormalized => place.norm(),
-        HookPoint::Logits => place.product("ln_final", "W_U"),
+        HookPoint::Logits => place.product("ln_final"),
         HookPoint::Block { layer, site } => match site {
-            BlockSite::ResidPre if layer == 0 => place.sum("embed + pos_embed"),
-            BlockSite::ResidPre => place.sum(&format!("resid_post of layer {}", layer - 1)),
-            BlockSite::ResidMid => place.sum("resid_pre + attn_out"),
-            BlockSite::ResidPost => place.sum("resid_mid + mlp_out"),
+            BlockSite::ResidPre if layer > 0 => {
+                place.sum(Some(format!("resid_post of layer {}", layer - 1)))
+            }
+            BlockSite::ResidPre | BlockSite::ResidMid | BlockSite::ResidPost => place.sum(None),
             BlockSite::Ln1Normalized | BlockSite::Ln2Normalized => place.norm(),
-            BlockSite::Q => place.product("ln1", "W_Q"),
-            BlockSite::K => place.product("ln1", "W_K"),
-            BlockSite::V => place.product("ln1", "W_V"),
-            BlockSite::RotQ | BlockSite::RotK => None,
+            BlockSite::Q | BlockSite::K | BlockSite::V => place.product("ln1"),
+            BlockSite::RotQ => place.rotated("q"),
+            BlockSite::RotK => place.rotated("k"),
             BlockSite::AttnScores => place.score(layer),
             BlockSite::Pattern => place.softmax(),
             BlockSite::Z => place.mixture(),
-            BlockSite::AttnOut => place.product("z", "W_O"),
-            BlockSite::MlpPre => place.product("ln2", "W_in"),
-            BlockSite::MlpPreLinear => None,
+            BlockSite::AttnOut => place.product("z"),
+            BlockSite::MlpPre | BlockSite::MlpPreLinear => place.product("ln2"),
             BlockSite::MlpPost => place.activation(),
-            BlockSite::MlpOut => place.product("post", "W_out"),
+            BlockSite::MlpOut => place.product("post"),
         },
     }
 }
@@ -125,15 +125,16 @@ impl Place<'_> {
         }
     }
 
-    /// A sum of the same cells of other tensors.
-    fn sum(&self, rule: &str) -> Option<Formula> {
+    /// A sum of the same cells of other tensors, by their names or as `rule` says.
+    fn sum(&self, rule: Option<String>) -> Option<Formula> {
+        let names = self.hooks().map(short_name).collect::<Vec<_>>();
         let parts: Vec<Part> = self
             .hooks()
             .map(|hook| self.part(Cell::Value(CellId { hook, ..self.cell })))
             .collect();
         let values: Vec<f32> = parts.iter().map(|part| part.value).collect::<Option<_>>()?;
         Some(Formula {
-            rule: rule.to_owned(),
+            rule: rule.unwrap_or_else(|| names.join(" + ")),
             numbers: Some(
                 values
                     .iter()
@@ -147,18 +148,18 @@ impl Place<'_> {
         })
     }
 
-    /// A layer norm with its scale and shift.
+    /// A norm with its scale, and of a layer norm its shift.
     fn norm(&self) -> Option<Formula> {
+        let config = self.numbers.config();
         let hook = self.hooks().next()?;
         let stream = self.numbers.row(hook, self.cell.pos)?;
-        let n = stream.len() as f64;
-        let mean = stream.iter().copied().map(f64::from).sum::<f64>() / n;
-        let variance = stream
-            .iter()
-            .map(|value| (f64::from(*value) - mean).powi(2))
-            .sum::<f64>()
-            / n;
-        let sd = (variance + self.numbers.config().layer_norm_eps).sqrt();
+        // An RMS norm takes no mean off.
+        let mean = if config.is_rms_norm() {
+            0.0
+        } else {
+            mean(stream)
+        };
+        let size = deviation(stream, mean, config.layer_norm_eps);
         let from = self.part(Cell::Value(CellId { hook, ..self.cell }));
         let x = from.value?;
         let mut parts = vec![from];
@@ -169,35 +170,51 @@ impl Place<'_> {
                 column: self.cell.index,
             }))
         }));
-        let learned = parts.get(1).and_then(|part| part.value);
-        let learned = learned.zip(parts.get(2).and_then(|part| part.value));
-        let normalized = (f64::from(x) - mean) / sd;
+        let learned: Option<Vec<f32>> = parts[1..].iter().map(|part| part.value).collect();
+        let normalized = (f64::from(x) - mean) / size;
+        let result = |learned: &[f32]| match learned {
+            [w, b] => Some(normalized * f64::from(*w) + f64::from(*b)),
+            [w] => Some(normalized * f64::from(*w)),
+            _ => None,
+        };
+        let words = |learned: &[f32]| {
+            let scaled = |w: f32| format!("{} × {}", digits(size as f32), in_sum(w));
+            match learned {
+                [w, b] => {
+                    let mean = in_sum(mean as f32);
+                    Some(format!(
+                        "({} − {mean}) / {} + {}",
+                        digits(x),
+                        scaled(*w),
+                        in_sum(*b)
+                    ))
+                }
+                [w] => Some(format!("{} / {}", digits(x), scaled(*w))),
+                _ => None,
+            }
+        };
+        let learned = learned.as_deref();
         Some(Formula {
-            rule: "(x − mean) / sd × w + b".to_owned(),
-            numbers: learned.map(|(w, b)| {
-                format!(
-                    "({} − {}) / {} × {} + {}",
-                    digits(x),
-                    in_sum(mean as f32),
-                    digits(sd as f32),
-                    in_sum(w),
-                    in_sum(b)
-                )
-            }),
-            result: learned.map(|(w, b)| (normalized * f64::from(w) + f64::from(b)) as f32),
+            rule: match config.is_rms_norm() {
+                true => "x / rms × w",
+                false => "(x − mean) / sd × w + b",
+            }
+            .to_owned(),
+            numbers: learned.and_then(words),
+            result: learned.and_then(result).map(|result| result as f32),
             parts,
         })
     }
 
     /// A token's row times a column of a matrix, plus a bias where there is one.
-    fn product(&self, row_name: &str, matrix_name: &str) -> Option<Formula> {
+    fn product(&self, row_name: &str) -> Option<Formula> {
         let hook = self.hooks().next()?;
         let row = self.numbers.row(hook, self.cell.pos)?;
         let mut weights = self.weights();
         let (matrix, bias) = (weights.next()?, weights.next());
         let column_index = self.flat_index();
         let bias_name = bias.map_or_else(String::new, |bias| format!(" + {}", bias.title()));
-        let rule = format!("{row_name} · {matrix_name}{bias_name}");
+        let rule = format!("{row_name} · {}{bias_name}", matrix.title());
         let bias = bias.map(|weight| {
             self.part(Cell::Weight(WeightCell {
                 weight,
@@ -255,21 +272,36 @@ impl Place<'_> {
         let CellId {
             pos, head, index, ..
         } = self.cell;
-        let d_head = self.numbers.config().d_head;
-        let vector = |site, pos| {
-            let hook = HookPoint::block(layer, site);
+        let config = self.numbers.config();
+        if let Some(reach) = config.window_of(layer)
+            && pos - index >= reach
+        {
+            return Some(Formula {
+                rule: format!("masked: a query sees {reach} positions, its own included"),
+                numbers: None,
+                result: Some(f32::NEG_INFINITY),
+                parts: Vec::new(),
+            });
+        }
+        let mut hooks = self.hooks();
+        let sides = [
+            (hooks.next()?, pos, head),
+            (hooks.next()?, index, config.kv_head_of(head)),
+        ];
+        let d_head = config.d_head;
+        let vector = |(hook, pos, head): (HookPoint, usize, usize)| {
             let row = self.numbers.row(hook, pos)?;
             row.get(head * d_head..(head + 1) * d_head)
         };
-        let (query, key) = (vector(BlockSite::Q, pos)?, vector(BlockSite::K, index)?);
+        let (query, key) = (vector(sides[0])?, vector(sides[1])?);
         let dot = dot(query, key);
-        let scale = self.numbers.config().attn_scale(layer);
+        let scale = config.attn_scale(layer);
         let mut parts = Vec::new();
         // Each is two cells.
         for dim in greatest(query, key).into_iter().take(N_SHARES - 1) {
-            for (site, pos) in [(BlockSite::Q, pos), (BlockSite::K, index)] {
+            for (hook, pos, head) in sides {
                 let cell = Cell::Value(CellId {
-                    hook: HookPoint::block(layer, site),
+                    hook,
                     pos,
                     head,
                     index: dim,
@@ -280,8 +312,9 @@ impl Place<'_> {
                 });
             }
         }
+        let names = sides.map(|(hook, ..)| short_name(hook));
         Some(Formula {
-            rule: "q · k × scale".to_owned(),
+            rule: format!("{} × scale", names.join(" · ")),
             numbers: Some(format!("{} × {}", digits(dot as f32), exact(scale as f32))),
             result: Some((dot * scale) as f32),
             parts,
@@ -321,15 +354,21 @@ impl Place<'_> {
         let mut hooks = self.hooks();
         let (pattern, value) = (hooks.next()?, hooks.next()?);
         let weights = self.numbers.attention_row(pattern, head, pos)?;
+        let value_head = self.numbers.config().kv_head_of(head);
         let cell_of = |key: usize| CellId {
             hook: value,
             pos: key,
-            head,
+            head: value_head,
             index,
         };
         let values: Vec<f32> = (0..=pos)
             .map(|key| self.numbers.value(cell_of(key)))
             .collect::<Option<_>>()?;
+        // Keys beyond a sliding window are none of them.
+        let reach = value
+            .layer()
+            .and_then(|layer| self.numbers.config().window_of(layer));
+        let n_seen = weights.len().min(reach.unwrap_or(usize::MAX));
         let order = greatest(weights, &values);
         let key = *order.first()?;
         let token = self.numbers.token_text(key);
@@ -349,8 +388,7 @@ impl Place<'_> {
         Some(Formula {
             rule: "pattern · v over keys".to_owned(),
             numbers: Some(format!(
-                "{} keys; the most from {key}{token}: {} × {}",
-                weights.len(),
+                "{n_seen} keys; the most from {key}{token}: {} × {}",
                 digits(weights[key]),
                 in_sum(values[key])
             )),
@@ -359,20 +397,38 @@ impl Place<'_> {
         })
     }
 
+    /// A neuron's activation function; of a gated MLP that of the gate, times the up projection.
     fn activation(&self) -> Option<Formula> {
-        let hook = self.hooks().next()?;
-        let pre = self.part(Cell::Value(CellId { hook, ..self.cell }));
-        let x = pre.value?;
+        let parts: Vec<Part> = self
+            .hooks()
+            .map(|hook| self.part(Cell::Value(CellId { hook, ..self.cell })))
+            .collect();
+        let x = parts.first()?.value?;
         let (name, y) = match self.numbers.config().act_fn {
             ActFn::GeluNew => ("gelu_new", gelu_new(f64::from(x))),
             ActFn::Gelu => ("gelu", gelu(f64::from(x))),
             ActFn::Silu => ("silu", f64::from(x) / (1.0 + f64::from(-x).exp())),
         };
+        let (rule, numbers, result) = match parts.get(1) {
+            None => (format!("{name}(pre)"), format!("{name}({})", exact(x)), y),
+            Some(up) => {
+                let up = up.value?;
+                let numbers = format!("{name}({}) × {}", digits(x), in_sum(up));
+                (format!("{name}(gate) × up"), numbers, y * f64::from(up))
+            }
+        };
         Some(Formula {
-            rule: format!("{name}(pre)"),
-            numbers: Some(format!("{name}({})", exact(x))),
-            result: Some(y as f32),
-            parts: vec![pre],
+            rule,
+            numbers: Some(numbers),
+            result: Some(result as f32),
+            parts,
         })
     }
+}
+
+/// The last part of a place's name, such as `attn_out`.
+fn short_name(hook: HookPoint) -> String {
+    let name = hook.to_string();
+    let last = name.rsplit('.').next().unwrap_or(&name);
+    last.strip_prefix("hook_").unwrap_or(last).to_owned()
 }

@@ -207,10 +207,24 @@ fn value_axes(cell: CellId) -> Vec<(Axis, usize)> {
         .collect()
 }
 
+/// What counts the heads of keys and values where several heads of queries share one.
+const KV_HEAD: &str = "kv_head_index";
+
+fn is_of_keys(site: WeightSite) -> bool {
+    use WeightSite::{Key, KeyBias, Value, ValueBias};
+    matches!(site, Key | KeyBias | Value | ValueBias)
+}
+
 fn value_indices(numbers: &Numbers<'_>, cell: CellId) -> Vec<Index> {
+    let config = numbers.config();
+    let is_shared = config.n_heads_at(cell.hook) < config.n_heads;
     value_axes(cell)
         .into_iter()
         .map(|(axis, number)| Index {
+            axis: match axis {
+                Axis::Head if is_shared => KV_HEAD,
+                axis => axis.name(),
+            },
             token: match axis {
                 Axis::Pos | Axis::QueryPos | Axis::KeyPos => numbers.token_text(number),
                 Axis::DVocab => numbers.vocab_text(number),
@@ -266,7 +280,12 @@ fn sides(weight: WeightPoint) -> [Side; 2] {
 }
 
 fn weight_indices(numbers: &Numbers<'_>, cell: WeightCell) -> Vec<Index> {
-    let d_head = numbers.config().d_head;
+    let config = numbers.config();
+    let d_head = config.d_head;
+    let head_axis = match cell.weight {
+        WeightPoint::Block { site, .. } if config.has_shared_keys() && is_of_keys(site) => KV_HEAD,
+        _ => Axis::Head.name(),
+    };
     let mut indices = Vec::new();
     for (side, number) in sides(cell.weight).into_iter().zip([cell.row, cell.column]) {
         match side {
@@ -280,7 +299,7 @@ fn weight_indices(numbers: &Numbers<'_>, cell: WeightCell) -> Vec<Index> {
             Side::Mlp => indices.push(Index::plain(Axis::DMlp, number)),
             Side::Width => indices.push(Index::plain(Axis::DHead, number)),
             Side::Heads => indices.extend([
-                Index::plain(Axis::Head, number / d_head),
+                Index::named(head_axis, number / d_head),
                 Index::plain(Axis::DHead, number % d_head),
             ]),
         }

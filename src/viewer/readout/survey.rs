@@ -14,7 +14,8 @@ use crate::trace::Trace;
 pub struct Survey {
     /// The numbers of the cell's own token; of a weight, those of its row.
     pub own: Statistics,
-    /// All numbers of the tensor, over all tokens. Attention to later tokens does not count.
+    /// All numbers of the tensor, over all tokens. Attention to tokens that are not
+    /// seen does not count.
     pub all: Statistics,
     /// How they are spread.
     pub histogram: Histogram,
@@ -87,11 +88,18 @@ impl Subject {
 fn visit_values(trace: &Trace, cell: CellId, visit: &mut dyn FnMut(bool, &[f32])) {
     let n_heads = trace.config().n_heads;
     let hook: HookPoint = cell.hook;
+    let window = hook
+        .layer()
+        .and_then(|layer| trace.config().window_of(layer));
+    let reach = window.unwrap_or(usize::MAX);
     for token in (0..trace.len()).filter_map(|pos| trace.token(pos)) {
         let is_own = token.pos == cell.pos;
         if is_attention(hook) {
+            // What lies before a sliding window is masked.
+            let first_seen = (token.pos + 1).saturating_sub(reach);
             for head in 0..n_heads {
-                visit(is_own, token.attention_row(hook, head).unwrap_or_default());
+                let row = token.attention_row(hook, head).unwrap_or_default();
+                visit(is_own, row.get(first_seen..).unwrap_or_default());
             }
         } else {
             visit(is_own, token.row(hook).unwrap_or_default());

@@ -170,6 +170,7 @@ fn squares(
                     false => scale,
                 },
                 overview: values.square(band.hook, head).unwrap_or(0) as u32,
+                grid_rows: band.window.unwrap_or(0) as u32,
                 ..Field::default()
             });
         }
@@ -208,6 +209,7 @@ fn pooled_squares(
                 false => ranges[&band.hook].range.scale(),
             },
             overview: values.pooled_square(band.layer) as u32,
+            grid_rows: band.window.unwrap_or(0) as u32,
             ..Field::default()
         })
         .collect()

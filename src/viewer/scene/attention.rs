@@ -327,7 +327,8 @@ fn causal_count(query: usize, key: usize, edge: usize) -> usize {
 }
 
 /// One head's attention at `level`: row by row, `stride` numbers each, the rows from `first_row`
-/// on. A cell stands for `2^level` by `2^level` numbers; level 0 is the numbers themselves.
+/// on. A cell stands for `2^level` by `2^level` numbers; level 0 is the numbers themselves. What lies
+/// before the window, masked, is zero.
 pub(super) fn reduce_square<'a>(
     row_of: impl Fn(usize) -> Option<&'a [f32]>,
     n: usize,
@@ -335,7 +336,9 @@ pub(super) fn reduce_square<'a>(
     first_row: usize,
     stride: usize,
     reduction: Reduction,
+    window: Option<usize>,
 ) -> Vec<f32> {
+    let reach = window.unwrap_or(usize::MAX);
     let block = 1usize << level;
     let n_rows = n.div_ceil(block);
     let mut cells = vec![0.0; (n_rows - first_row.min(n_rows)) * stride];
@@ -344,8 +347,9 @@ pub(super) fn reduce_square<'a>(
             let Some(values) = row_of(query) else {
                 continue;
             };
+            let first_seen = (query + 1).saturating_sub(reach);
             if level == 0 {
-                for (cell, value) in cells.iter_mut().zip(values) {
+                for (cell, value) in cells.iter_mut().zip(values).skip(first_seen) {
                     *cell = if value.is_finite() {
                         *value
                     } else {
@@ -354,8 +358,8 @@ pub(super) fn reduce_square<'a>(
                 }
                 continue;
             }
-            for (cell, part) in cells.iter_mut().zip(values.chunks(block)) {
-                for value in part {
+            for (column, value) in values.iter().enumerate().skip(first_seen) {
+                if let Some(cell) = cells.get_mut(column >> level) {
                     let value = if value.is_finite() {
                         value.abs()
                     } else {

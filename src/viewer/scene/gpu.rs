@@ -139,7 +139,8 @@ pub struct Field {
     /// Of attention, its place among the squares; of weights, one more than where its reductions
     /// begin (0 where they are not there yet).
     pub overview: u32,
-    /// Of weights, rows of the finest reduction.
+    /// Of weights, rows of the finest reduction; of attention, how many keys a query sees at most, 0
+    /// for all.
     pub grid_rows: u32,
     /// Of weights, columns of the finest reduction.
     pub grid_cols: u32,

@@ -85,9 +85,10 @@ pub(super) fn stream_values(
                 head,
                 level,
             } => {
-                let hook = layout.bands[band].hook;
+                let band = &layout.bands[band];
                 let square = SquareWindow {
-                    hook,
+                    hook: band.hook,
+                    window: band.window,
                     head,
                     level,
                     n: layout.n_lanes.min(trace.n_pos()),
@@ -254,6 +255,8 @@ fn show_tile<'a>(
 
 struct SquareWindow {
     hook: HookPoint,
+    /// How far back a query sees; all the way without one.
+    window: Option<usize>,
     head: usize,
     level: u32,
     /// Positions there are.
@@ -305,6 +308,7 @@ fn show_square<'a>(
             first_row,
             edge,
             settings.reduction,
+            square.window,
         );
         pool.upload(slot.offset + first_row * edge, cells);
         let is_computed = square.is_final || square.n == 0 || row_of(square.n - 1).is_some();

@@ -24,6 +24,8 @@ pub struct ValueTable {
     hooks: Vec<HookPoint>,
     n_heads: usize,
     n_layers: usize,
+    /// How far back a layer's queries see, `[layer]`; all the way without one.
+    windows: Vec<Option<usize>>,
     tiles: Vec<Tile>,
     stats: Vec<TensorStats>,
     attention: AttentionOverview,
@@ -63,6 +65,9 @@ impl ValueTable {
             hooks,
             n_heads: config.n_heads,
             n_layers: config.n_layers,
+            windows: (0..config.n_layers)
+                .map(|layer| config.window_of(layer))
+                .collect(),
             attention: AttentionOverview::new(
                 config.n_layers * (2 * config.n_heads + 1),
                 max_numbers,
@@ -247,9 +252,12 @@ impl ValueTable {
         let mut of_query = Vec::with_capacity(n_heads * n_key);
         let is_scores = hook.site() == Some(BlockSite::AttnScores);
         let has_range = is_scores || self.has_parts();
+        let window = hook.layer().and_then(|layer| self.windows[layer]);
         let mut pooled = Vec::new();
         for query_index in 0..n_query {
             let query = first_pos + query_index;
+            // What lies before the window is masked, and no value.
+            let first_seen = (query + 1).saturating_sub(window.unwrap_or(usize::MAX));
             of_query.clear();
             for head in 0..n_heads {
                 let Some(square) = self.square(hook, head) else {
@@ -258,6 +266,8 @@ impl ValueTable {
                 let row = (head * n_query + query_index) * n_key;
                 let values = &activation.values()[row..row + query + 1];
                 finite.clear();
+                finite.resize(first_seen, 0.0);
+                let values = &values[first_seen..];
                 finite.extend(values.iter().copied().map(finite_or_stand_in));
                 self.attention.write(square, query, &finite);
                 if has_range {

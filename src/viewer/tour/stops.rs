@@ -21,20 +21,22 @@ pub(super) fn find(
     screen: &Screen,
 ) -> Vec<Stop> {
     let guide = Guide::new(layout, trace, vocab, lane, screen);
-    let mut stops = vec![
-        guide.whole(),
-        guide.tokens(),
-        guide.embedding(),
-        guide.position(),
-        guide.stream(),
-        guide.queries(),
+    let mut stops = vec![guide.whole(), guide.tokens(), guide.embedding()];
+    if trace.config().rotary.is_none() {
+        stops.push(guide.position());
+    }
+    stops.extend([guide.stream(), guide.queries()]);
+    if trace.config().rotary.is_some() {
+        stops.push(guide.rotation());
+    }
+    stops.extend([
         guide.attention(),
         guide.attention_out(),
         guide.neurons(),
         guide.growth(),
         guide.prediction(),
         guide.again(),
-    ];
+    ]);
     stops[0].travel_secs = 0.0;
     stops
 }
@@ -80,7 +82,7 @@ impl Guide<'_> {
         };
         let rect = union(
             self.tile(HookPoint::Embed, self.first_lane()),
-            self.tile(HookPoint::block(0, BlockSite::ResidMid), self.lane),
+            self.tile(self.after_attention(0), self.lane),
         );
         let rect = self.with_margin(rect, 0.35);
         stop(
@@ -90,6 +92,16 @@ impl Guide<'_> {
             Vec::new(),
             0.0,
         )
+    }
+
+    /// The stream behind a layer's attention; what attention adds, where the MLP does so beside it.
+    fn after_attention(&self, layer: usize) -> HookPoint {
+        let mid = HookPoint::block(layer, BlockSite::ResidMid);
+        if self.trace.config().has_hook(mid) {
+            mid
+        } else {
+            HookPoint::block(layer, BlockSite::AttnOut)
+        }
     }
 
     /// The first of the lanes that are looked at together with the tour's.
@@ -149,16 +161,21 @@ impl Guide<'_> {
     fn stream(&self) -> Stop {
         let hook = HookPoint::block(0, BlockSite::ResidPre);
         let rect = self.tile(hook, self.lane);
+        let what = match self.trace.config().rotary {
+            None => "The sum",
+            Some(_) => "The embedding",
+        };
         let text = match self.facts.norm(self.lane, hook) {
             Some(norm) => format!(
-                "The sum enters layer 0. This framed tile is the stream of {}, with norm {}. \
+                "{what} enters layer 0. This framed tile is the stream of {}, with norm {}. \
                  Every layer reads it and adds to it.",
                 self.word(self.lane),
                 number(norm)
             ),
-            None => "The sum enters layer 0. This framed tile is the residual stream of a token: \
-                     every layer reads it and adds to it."
-                .to_owned(),
+            None => format!(
+                "{what} enters layer 0. This framed tile is the residual stream of a token: every \
+                 layer reads it and adds to it."
+            ),
         };
         stop(
             "The residual stream",
@@ -173,7 +190,20 @@ impl Guide<'_> {
         let layer = self.attention_layer;
         let query = self.tile(HookPoint::block(layer, BlockSite::Q), self.lane);
         let key = self.tile(HookPoint::block(layer, BlockSite::K), self.key);
+        let config = self.trace.config();
+        let shared = format!(
+            "Its {} heads of queries share {} of keys and values.",
+            config.n_heads, config.n_kv_heads
+        );
+        let shared = if config.has_shared_keys() {
+            shared
+        } else {
+            "Where a query fits a key, information will flow.".to_owned()
+        };
         let text = match self.look.and_then(|look| Some((look, look.score?))) {
+            _ if config.rotary.is_some() => format!(
+                "In layer {layer} every token asks with a query and answers with a key. {shared}"
+            ),
             Some((look, score)) => format!(
                 "In layer {layer} every token asks with a query and answers with a key. In head \
                  {}, the query of {} and the key of {} fit with a score of {}.",
@@ -197,6 +227,37 @@ impl Guide<'_> {
             self.before(self.with_margin(seen, 0.2), 0.12, 0.72, 0.85),
             vec![query, key],
             self.order(HookPoint::block(layer, BlockSite::V)),
+        )
+    }
+
+    fn rotation(&self) -> Stop {
+        let layer = self.attention_layer;
+        let [query_hook, key_hook] =
+            [BlockSite::RotQ, BlockSite::RotK].map(|site| HookPoint::block(layer, site));
+        let query = self.tile(query_hook, self.lane);
+        let key = self.tile(key_hook, self.key);
+        let how = "Order matters, so both are turned by their position: pairs of numbers, some fast, \
+                   some slowly.";
+        let text = match self.look.and_then(|look| Some((look, look.score?))) {
+            Some((look, score)) => format!(
+                "{how} In head {}, the query of {} and the key of {}, {} before it, fit with a score \
+                 of {}.",
+                look.head,
+                self.word(self.lane),
+                self.word(self.key),
+                self.lane - self.key,
+                number(score)
+            ),
+            None => format!("{how} How a query fits a key then depends on how far apart they are."),
+        };
+        let first = self.key.max(self.first_lane());
+        let seen = union(query, self.tile(key_hook, first));
+        stop(
+            "Where they stand",
+            text,
+            self.before(self.with_margin(seen, 0.2), 0.12, 0.72, 0.85),
+            vec![query, key],
+            self.order(key_hook),
         )
     }
 
@@ -247,7 +308,12 @@ impl Guide<'_> {
         let layer = self.attention_layer;
         let out = HookPoint::block(layer, BlockSite::AttnOut);
         let rect = self.tile(out, self.lane);
-        let mid = HookPoint::block(layer, BlockSite::ResidMid);
+        let mid = self.after_attention(layer);
+        let beside = if mid == out {
+            " The MLP reads the same stream, and both are added at the layer's end."
+        } else {
+            ""
+        };
         let norms = (
             self.facts.norm(self.lane, out),
             self.facts
@@ -256,13 +322,12 @@ impl Guide<'_> {
         let text = match norms {
             (Some(added), Some(stream)) => format!(
                 "What the heads of layer {layer} read is added to the stream of {}: a vector of \
-                 norm {}, onto one of norm {}.",
+                 norm {}, onto one of norm {}.{beside}",
                 self.word(self.lane),
                 number(added),
                 number(stream)
             ),
-            _ => "What the heads of a layer read is added to the token's stream, behind it."
-                .to_owned(),
+            _ => format!("What the heads of a layer read is added to the token's stream.{beside}"),
         };
         let seen = union(rect, self.tile(mid, self.lane));
         stop(

@@ -181,6 +181,36 @@ fn the_signal_runs_forward_from_stop_to_stop_after_the_first() {
     assert_eq!(*orders.last().unwrap(), config().hook_points().len() as f32);
 }
 
+fn shape(name: &str) -> (ModelLayout, Trace, usize) {
+    let config = ModelConfig::preset(name).unwrap();
+    (ModelLayout::new(&config, 12), Trace::new(config), 6)
+}
+
+#[test]
+fn each_family_is_told_what_is_true_of_it() {
+    let told = |name: &str| {
+        let (layout, trace, lane) = shape(name);
+        let tour = Tour::plan(&layout, &trace, &Vocab::default(), lane, &Screen::default());
+        let stops = tour.stops().iter();
+        let texts: Vec<String> = stops
+            .map(|stop| format!("{}: {}", stop.title, stop.text))
+            .collect();
+        let orders: Vec<f32> = tour.stops().iter().map(|stop| stop.order).collect();
+        assert!(orders[1..].is_sorted(), "{name}: {orders:?}");
+        (texts.len(), texts.join("\n"))
+    };
+    let (n_gpt2, gpt2) = told("gpt2");
+    let (n_llama, llama) = told("llama-3-8b");
+    let (n_pythia, pythia) = told("pythia-160m");
+
+    assert_eq!([n_gpt2, n_llama], [n_pythia; 2]);
+    assert!(gpt2.contains("two tiles are added") && !gpt2.contains("turned"));
+    assert!(llama.contains("32 heads of queries share 8") && llama.contains("turned by"));
+    assert!(!llama.contains("tiles are added") && !llama.contains("The sum"));
+    assert!(pythia.contains("The MLP reads the same stream") && !pythia.contains("share"));
+    assert!(!llama.contains("reads the same stream"));
+}
+
 #[test]
 fn every_stop_has_its_marks_in_the_free_part_of_the_picture_and_a_short_text() {
     let screen = Screen {
@@ -190,11 +220,10 @@ fn every_stop_has_its_marks_in_the_free_part_of_the_picture_and_a_short_text() {
     };
     for (layout, trace, lane) in [
         (layout(), trace(), LANE),
-        (
-            ModelLayout::new(&ModelConfig::preset("gpt2-medium").unwrap(), 12),
-            Trace::new(ModelConfig::preset("gpt2-medium").unwrap()),
-            6,
-        ),
+        shape("gpt2-medium"),
+        shape("llama-3-8b"),
+        shape("qwen3-0.6b"),
+        shape("pythia-160m"),
     ] {
         let tour = Tour::plan(&layout, &trace, &vocab(), lane, &screen);
         for stop in tour.stops() {

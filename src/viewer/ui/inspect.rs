@@ -207,7 +207,15 @@ impl Shown<'_> {
                 None => format!("no {title} here"),
             });
         }
-        let part = part_of(cell);
+        let n_sharing = self.config.n_heads / self.config.n_heads_at(cell.hook);
+        if n_sharing > 1 {
+            let first = cell.head * n_sharing;
+            notes.push(format!(
+                "read by heads {first} to {}",
+                first + n_sharing - 1
+            ));
+        }
+        let part = part_of(cell, self.config);
         let covers = |zeroed: &Ablation| zeroed.covers(part.hook, cell.head, cell.index);
         if let Some(zeroed) = self.ablations.iter().find(|zeroed| covers(zeroed)) {
             notes.push(format!("{} is set to zero; X restores it", zeroed.title()));

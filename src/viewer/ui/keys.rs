@@ -258,7 +258,7 @@ fn pinned_part(highlight: &Highlight, trace: &ActiveTrace) -> Result<Ablation, S
         None => return Err("No model is loaded yet".to_owned()),
     };
     let part = match highlight.pinned {
-        Some(Cell::Value(cell)) => part_of(cell),
+        Some(Cell::Value(cell)) => part_of(cell, config),
         Some(Cell::Weight(_)) => {
             let why = "X sets what a pass computes to zero, not weights; pin a head or a neuron";
             return Err(why.to_owned());

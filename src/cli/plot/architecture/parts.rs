@@ -27,7 +27,8 @@ pub(super) fn parts(config: &ModelConfig, layout: &ModelLayout) -> Vec<Part> {
         }
     };
     let weight_count = |weights: &[WeightPoint]| {
-        let counts = weights.iter().map(|weight| {
+        let there = weights.iter().filter(|weight| config.has_weight(**weight));
+        let counts = there.map(|weight| {
             let (n_rows, n_columns) = config.weight_slice(*weight).shape();
             (n_rows * n_columns) as u64
         });
@@ -43,6 +44,7 @@ pub(super) fn parts(config: &ModelConfig, layout: &ModelLayout) -> Vec<Part> {
         ],
         embed,
     );
+    // Not where queries and keys are rotated instead: there is no such tile then.
     name(
         "position embedding".to_owned(),
         vec![
@@ -51,7 +53,7 @@ pub(super) fn parts(config: &ModelConfig, layout: &ModelLayout) -> Vec<Part> {
         ],
         layout.hook_rect(HookPoint::PosEmbed),
     );
-    let sites = named_sites();
+    let sites = named_sites(config);
     for (index, (site, weights)) in sites.iter().enumerate() {
         let layer = index * config.n_layers / sites.len();
         let (title, detail) = site_words(config, *site);
@@ -101,9 +103,9 @@ pub(super) fn parts(config: &ModelConfig, layout: &ModelLayout) -> Vec<Part> {
 }
 
 /// The tensors of a layer that are named, with the weights that make them.
-fn named_sites() -> [(BlockSite, Vec<WeightSite>); 7] {
+fn named_sites(config: &ModelConfig) -> Vec<(BlockSite, Vec<WeightSite>)> {
     use WeightSite as W;
-    [
+    let sites = [
         (BlockSite::ResidPre, vec![]),
         (
             BlockSite::Q,
@@ -116,12 +118,28 @@ fn named_sites() -> [(BlockSite, Vec<WeightSite>); 7] {
                 W::ValueBias,
             ],
         ),
+        (BlockSite::RotQ, vec![W::QueryNorm, W::KeyNorm]),
         (BlockSite::Pattern, vec![]),
         (BlockSite::AttnOut, vec![W::Output, W::OutputBias]),
-        (BlockSite::MlpPost, vec![W::MlpIn, W::MlpInBias]),
+        (
+            BlockSite::MlpPost,
+            vec![W::MlpGate, W::MlpGateBias, W::MlpIn, W::MlpInBias],
+        ),
         (BlockSite::MlpOut, vec![W::MlpOut, W::MlpOutBias]),
         (BlockSite::ResidPost, vec![]),
-    ]
+    ];
+    let there = sites.into_iter().filter(|(site, _)| config.has_site(*site));
+    there
+        .map(|(site, weights)| {
+            let there = weights.into_iter();
+            (
+                site,
+                there
+                    .filter(|weight| config.has_weight_site(*weight))
+                    .collect(),
+            )
+        })
+        .collect()
 }
 
 fn site_words(config: &ModelConfig, site: BlockSite) -> (&'static str, String) {
@@ -131,8 +149,14 @@ fn site_words(config: &ModelConfig, site: BlockSite) -> (&'static str, String) {
         BlockSite::ResidPre => ("residual stream", wide),
         BlockSite::Q => (
             "queries, keys, values",
-            format!("3 x {} heads x {}", n(config.n_heads), n(config.d_head)),
+            if config.has_shared_keys() {
+                let [heads, kv, wide] = [config.n_heads, config.n_kv_heads, config.d_head].map(n);
+                format!("{heads}, {kv} and {kv} heads x {wide}")
+            } else {
+                format!("3 x {} heads x {}", n(config.n_heads), n(config.d_head))
+            },
         ),
+        BlockSite::RotQ => ("rotated by position", "queries and keys".to_owned()),
         BlockSite::Pattern => (
             "attention patterns",
             format!(
@@ -143,7 +167,11 @@ fn site_words(config: &ModelConfig, site: BlockSite) -> (&'static str, String) {
         ),
         BlockSite::AttnOut => ("attention out", wide),
         BlockSite::MlpPost => (
-            "MLP neurons",
+            if config.is_gated() {
+                "gated MLP neurons"
+            } else {
+                "MLP neurons"
+            },
             format!(
                 "{} a layer, {} in all",
                 n(config.d_mlp),

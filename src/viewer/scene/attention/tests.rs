@@ -119,6 +119,7 @@ fn a_square_seen_nearer_is_reduced_as_exactly() {
             0,
             64,
             Reduction::Max,
+            None,
         );
         for row in 0..n.div_ceil(edge) {
             for column in 0..=row {
@@ -128,4 +129,28 @@ fn a_square_seen_nearer_is_reduced_as_exactly() {
             }
         }
     }
+}
+
+#[test]
+fn what_lies_before_the_window_is_in_no_reduction() {
+    // Masked with minus infinity, as scores are.
+    let rows: Vec<Vec<f32>> = (0..8usize)
+        .map(|query| {
+            let masked = |key| {
+                if query - key < 3 {
+                    1.5
+                } else {
+                    f32::NEG_INFINITY
+                }
+            };
+            (0..=query).map(masked).collect()
+        })
+        .collect();
+    let row_of = |query: usize| rows.get(query).map(Vec::as_slice);
+
+    let exact = reduce_square(row_of, 8, 0, 0, 8, Reduction::Max, Some(3));
+    let reduced = reduce_square(row_of, 8, 1, 0, 4, Reduction::Max, Some(3));
+
+    assert_eq!(exact[7 * 8..], [0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 1.5, 1.5]);
+    assert_eq!(reduced[3 * 4..], [0.0, 0.0, 1.5, 1.5]);
 }

@@ -126,7 +126,7 @@ fn patches(scene: &LabelScene<'_>) -> Vec<Patch> {
     }
     for band in &layout.bands {
         let cell_size = band.square_size / layout.n_lanes.max(1) as f32;
-        let hook = band.hook;
+        let (hook, window) = (band.hook, band.window);
         for head in 0..band.n_heads {
             let rect = band.square(head);
             if !is_near(rect, cell_size) {
@@ -136,7 +136,8 @@ fn patches(scene: &LabelScene<'_>) -> Vec<Patch> {
                 rect,
                 cell_size,
                 cell_at: Box::new(move |key, query| {
-                    (key <= query).then_some(CellId {
+                    let reach = window.unwrap_or(usize::MAX);
+                    (key <= query && query - key < reach).then_some(CellId {
                         hook,
                         pos: query,
                         head,

@@ -68,12 +68,13 @@ impl LabelScene<'_> {
         }
     }
 
-    /// What is added to the name of a head that is set to zero.
-    fn zeroed(&self, layer: Option<usize>, head: usize) -> &'static str {
-        let is_zero = layer.is_some_and(|layer| {
-            let z = HookPoint::block(layer, BlockSite::Z);
-            let mut parts = self.ablations.iter();
-            parts.any(|part| part.covers(z, head, 0))
+    /// What is added to the name of a head that is set to zero: one of `hook`, or all of the query's
+    /// head where that is no shared one.
+    fn zeroed(&self, hook: HookPoint, head: usize, is_shared: bool) -> &'static str {
+        let whole = hook.layer().filter(|_| !is_shared);
+        let whole = whole.map(|layer| HookPoint::block(layer, BlockSite::Z));
+        let is_zero = self.ablations.iter().any(|part| {
+            part.covers(hook, head, 0) || whole.is_some_and(|z| part.covers(z, head, 0))
         });
         if is_zero { ", zero" } else { "" }
     }

@@ -220,7 +220,7 @@ fn add_bands(labels: &mut Labels<'_, '_>) {
                 if band.hook.site() == Some(BlockSite::AttnScores) {
                     format!("scores {head}")
                 } else {
-                    format!("head {head}{}", scene.zeroed(Some(band.layer), head))
+                    format!("head {head}{}", scene.zeroed(band.hook, head, false))
                 }
             });
         }
@@ -286,9 +286,7 @@ fn add_tensor(labels: &mut Labels<'_, '_>, index: usize, block: &TileBlock) {
         let spot = Spot::at(at);
         let presence = share * fade(44.0, 52.0, extent.x) * fade(20.0, 24.0, extent.y);
         let rank = (2 * index + lane % 2) as u32;
-        labels.add(TENSOR, rank, spot, presence, 1.0, || {
-            block.hook.title().to_owned()
-        });
+        labels.add(TENSOR, rank, spot, presence, 1.0, || block.title.to_owned());
         add_heads_of_tile(labels, index, block, rect, share);
         if middle_lane.fract() == 0.0 {
             break; // Both are one.
@@ -332,9 +330,15 @@ fn add_heads_of_tile(
         let presence = share * fade(50.0, 58.0, extent.x) * fade(22.0, 26.0, extent.y);
         let spot = Spot::at(of_head.center() + Vec3::Z * 0.35 * head_size.y);
         let rank = ((index as u32) << 8) | head as u32;
-        let zeroed = labels.scene.zeroed(block.hook.layer(), head);
+        let zeroed = labels.scene.zeroed(block.hook, head, block.n_sharing > 1);
+        // One of a few heads that several queries read, or of as many as there are patterns.
+        let what = if block.n_sharing > 1 {
+            "kv head"
+        } else {
+            "head"
+        };
         labels.add(HEAD_OF_TILE, rank, spot, presence, 0.9, || {
-            format!("head {head}{zeroed}")
+            format!("{what} {head}{zeroed}")
         });
     }
 }

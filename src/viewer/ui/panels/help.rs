@@ -204,7 +204,7 @@ pub const SHORTCUTS: &[Shortcut] = &[
 /// What one sees, in a few lines.
 const WHAT_ONE_SEES: [&str; 6] = [
     "Each token has a lane; the pass runs along it, from the embedding to the logits.",
-    "Framed tiles are the residual stream; the smaller ones read from it and add to it.",
+    "Framed tiles are the residual stream; what lies between them reads it and adds to it.",
     "A cell is one number: colour is its value, height its magnitude.",
     "Squares across the lanes are heads: rows attend to columns. Arcs are their mean.",
     "Left and right lie the weights; at the exit bars stand for the next tokens.",

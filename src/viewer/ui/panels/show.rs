@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use egui::{Button, Checkbox, DragValue, Slider, Ui};
 
 use super::{Intent, heading};
+use crate::config::ModelConfig;
 use crate::hook::BlockSite;
 use crate::layout::Kind;
 use crate::viewer::scene::{ArcChoice, ColorBy, Pooling, Reduction};
@@ -20,6 +21,24 @@ pub struct KindGroup {
 
 const fn group(title: &'static str, kinds: &'static [Kind]) -> KindGroup {
     KindGroup { title, kinds }
+}
+
+impl KindGroup {
+    /// Whether a model of this shape has any of it.
+    fn is_in(&self, config: &ModelConfig) -> bool {
+        self.kinds.iter().any(|kind| match kind {
+            Kind::Site(site) => config.has_site(*site),
+            _ => true,
+        })
+    }
+
+    /// In words, for a model of this shape.
+    fn title_in(&self, config: &ModelConfig) -> &'static str {
+        match self.kinds {
+            [Kind::Site(BlockSite::MlpPre), ..] if config.is_gated() => "gate, up",
+            _ => self.title,
+        }
+    }
 }
 
 /// Every kind, in the order a pass reaches them.
@@ -47,6 +66,10 @@ pub const GROUPS: &[KindGroup] = &[
             Kind::Site(BlockSite::K),
             Kind::Site(BlockSite::V),
         ],
+    ),
+    group(
+        "rotated q, k",
+        &[Kind::Site(BlockSite::RotQ), Kind::Site(BlockSite::RotK)],
     ),
     group("scores", &[Kind::Site(BlockSite::AttnScores)]),
     group("patterns", &[Kind::Site(BlockSite::Pattern)]),
@@ -79,7 +102,7 @@ impl ShowPanel {
         ui.add_space(8.0);
         ui.separator();
         heading(ui, "Show");
-        kinds(ui, view.hidden, intents);
+        kinds(ui, view, intents);
         ui.add_space(6.0);
         let mut has_links = view.has_links;
         if ui
@@ -144,20 +167,27 @@ fn colors(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
     });
 }
 
-/// A box for every group, in two columns, and one for all.
-fn kinds(ui: &mut Ui, hidden: &BTreeSet<Kind>, intents: &mut Vec<Intent>) {
+/// A box for every group that the model has, in two columns, and one for all.
+fn kinds(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
+    let hidden = view.hidden;
+    let config = view.model.map(|model| &model.config);
+    let groups: Vec<&KindGroup> = GROUPS
+        .iter()
+        .filter(|group| config.is_none_or(|config| group.is_in(config)))
+        .collect();
     let mut is_all = hidden.is_empty();
     let some = Checkbox::new(&mut is_all, "all").indeterminate(!hidden.is_empty());
     if ui.add(some).clicked() {
         intents.push(Intent::Hide(BTreeSet::new()));
     }
-    let n_rows = GROUPS.len().div_ceil(2);
+    let n_rows = groups.len().div_ceil(2);
     ui.columns(2, |columns| {
-        for (ui, groups) in columns.iter_mut().zip(GROUPS.chunks(n_rows)) {
+        for (ui, groups) in columns.iter_mut().zip(groups.chunks(n_rows)) {
             ui.spacing_mut().item_spacing.y = 2.0;
             for group in groups {
                 let mut is_shown = !group.kinds.iter().any(|kind| hidden.contains(kind));
-                if ui.checkbox(&mut is_shown, group.title).changed() {
+                let title = config.map_or(group.title, |config| group.title_in(config));
+                if ui.checkbox(&mut is_shown, title).changed() {
                     intents.push(Intent::Hide(toggled(hidden, group, is_shown)));
                 }
             }

@@ -139,9 +139,9 @@ fn place(view: &UiView<'_>) -> Option<String> {
             Some(layer) => format!(
                 "layer {layer} of {}, {}",
                 model.config.n_layers,
-                hook.title()
+                model.config.title(hook)
             ),
-            None => hook.title().to_owned(),
+            None => model.config.title(hook).to_owned(),
         },
         None => "not begun".to_owned(),
     };

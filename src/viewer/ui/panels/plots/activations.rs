@@ -93,7 +93,10 @@ impl ActivationsPlot {
         self.map.follow(cell, config);
         self.spread.follow(cell.hook, config);
         if let (Some(layer), Some(site)) = (cell.hook.layer(), cell.hook.site())
-            && matches!(site, BlockSite::MlpPre | BlockSite::MlpPost)
+            && matches!(
+                site,
+                BlockSite::MlpPre | BlockSite::MlpPreLinear | BlockSite::MlpPost
+            )
         {
             self.neurons.choose(layer, cell.index);
             self.table.reveal(layer, cell.index);

@@ -11,10 +11,11 @@ use egui_extras::{Column, TableBuilder};
 
 use super::parts::{Cached, note};
 use super::{PlotView, nothing_yet};
-use crate::analysis::{SummaryNode, grouped, human_bytes};
+use crate::analysis::{SummaryNode, grouped, human_bytes, shape_facts};
 use crate::color::Theme;
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, WeightSpec};
 use crate::layout::Cell;
+use crate::model::Weights;
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::theme;
 use rows::{Row, listed, open_all, open_to};
@@ -22,7 +23,7 @@ use rows::{Row, listed, open_all, open_to};
 /// Layers, shapes, parameters and memory.
 #[derive(Default)]
 pub struct SummaryPlot {
-    tree: Cached<(ModelConfig, u64), SummaryNode>,
+    tree: Cached<(ModelConfig, Option<u64>), SummaryNode>,
     rows: Cached<(u64, String, BTreeSet<String>), Vec<Row>>,
     /// What is looked for among the names.
     search: String,
@@ -42,15 +43,18 @@ impl SummaryPlot {
             return;
         };
         let config = &model.config;
+        let weights = model.weights.as_deref();
         // A shape alone has no numbers to count the bytes of: those of f32 then.
-        let weights = model.weights.as_ref();
-        let bytes_per_number = weights.map_or(4, |weights| weights.bytes_per_number());
-        let key = (config.clone(), bytes_per_number);
+        let bytes_of = |spec: &WeightSpec| {
+            let stored = weights.and_then(|weights| weights.bytes_of(&spec.name));
+            stored.unwrap_or(4 * spec.element_count() as u64)
+        };
+        let key = (config.clone(), weights.map(Weights::byte_count));
         let tree = self
             .tree
-            .get(key, |(config, bytes)| SummaryNode::of_model(config, *bytes));
+            .get(key, |(config, _)| SummaryNode::of_model(config, &bytes_of));
         ui.label(RichText::new(&model.name).strong());
-        note(ui, view.theme, facts(config, tree, bytes_per_number));
+        note(ui, view.theme, facts(config, tree, weights.is_some()));
         ui.horizontal(|ui| {
             let label = ui.label("Search");
             ui.add(
@@ -106,28 +110,21 @@ impl SummaryPlot {
     }
 }
 
-fn facts(config: &ModelConfig, tree: &SummaryNode, bytes_per_number: u64) -> String {
-    let n = |n: usize| grouped(n as u64);
-    let unembedding = if config.tie_word_embeddings {
-        "unembedding: the token embedding, transposed"
+/// The shape in words, after the memory that all of it takes.
+fn facts(config: &ModelConfig, tree: &SummaryNode, is_loaded: bool) -> String {
+    let memory = human_bytes(tree.bytes);
+    let memory = if is_loaded {
+        format!("{memory} in memory")
     } else {
-        "unembedding of its own"
+        format!("{memory} at 4 bytes each")
     };
+    let shape = shape_facts(config).into_iter();
+    let shape: Vec<String> = shape.map(|(name, what)| format!("{name} {what}")).collect();
     format!(
-        "{} parameters, {} at {bytes_per_number} bytes each · {} layers · {} heads ({} a layer, {} wide) · \
-         {} MLP neurons ({} a layer) · residual width {} · context {} tokens · vocabulary {} tokens · \
-         {unembedding}",
+        "{} parameters, {memory} · {} · {}",
         grouped(tree.parameters),
-        human_bytes(tree.bytes),
-        n(config.n_layers),
-        n(config.n_layers * config.n_heads),
-        n(config.n_heads),
-        n(config.d_head),
-        n(config.n_layers * config.d_mlp),
-        n(config.d_mlp),
-        n(config.d_model),
-        n(config.n_ctx),
-        n(config.d_vocab),
+        config.family.name(),
+        shape.join(" · ")
     )
 }
 

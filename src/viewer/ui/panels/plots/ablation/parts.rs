@@ -13,12 +13,14 @@ use crate::viewer::ui::panels::plots::parts::note;
 use crate::viewer::ui::theme;
 
 /// The part of a pass that a number belongs to: its head where there are heads, its neuron, or its
-/// dimension.
-pub fn part_of(cell: CellId) -> Ablation {
+/// dimension. Of keys and values that several heads share it is their own head.
+pub fn part_of(cell: CellId, config: &ModelConfig) -> Ablation {
     let hook = cell.hook;
+    let is_shared = config.n_heads_at(hook) < config.n_heads;
     let of_layer = |site| hook.layer().map(|layer| HookPoint::block(layer, site));
     let has_heads = hook.axes().contains(&Axis::Head);
     match hook.site() {
+        _ if is_shared => Ablation::new(hook, Some(cell.head)),
         _ if has_heads => {
             let z = of_layer(BlockSite::Z).unwrap_or(hook);
             Ablation::new(z, Some(cell.head))
@@ -36,14 +38,17 @@ pub fn part_of(cell: CellId) -> Ablation {
 enum Kind {
     #[default]
     Head,
+    /// The values of a head that several heads of queries share.
+    SharedValues,
     Neuron,
     Attention,
     Mlp,
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Head, "head"),
+        (Self::SharedValues, "values of kv head"),
         (Self::Neuron, "neuron"),
         (Self::Attention, "all of attention"),
         (Self::Mlp, "all of the MLP"),
@@ -116,12 +121,16 @@ impl PartsSection {
                 .selected_text(self.kind.title())
                 .width(120.0)
                 .show_ui(ui, |ui| {
-                    for (kind, title) in Kind::ALL {
+                    let all = Kind::ALL.into_iter().filter(|(kind, _)| {
+                        *kind != Kind::SharedValues || config.has_shared_keys()
+                    });
+                    for (kind, title) in all {
                         ui.selectable_value(&mut self.kind, kind, title);
                     }
                 });
             let count = match self.kind {
                 Kind::Head => Some(config.n_heads),
+                Kind::SharedValues => Some(config.n_kv_heads),
                 Kind::Neuron => Some(config.d_mlp),
                 Kind::Attention | Kind::Mlp => None,
             };
@@ -140,6 +149,7 @@ impl PartsSection {
     fn numbered(&self) -> Ablation {
         let (site, index) = match self.kind {
             Kind::Head => (BlockSite::Z, Some(self.index)),
+            Kind::SharedValues => (BlockSite::V, Some(self.index)),
             Kind::Neuron => (BlockSite::MlpPost, Some(self.index)),
             Kind::Attention => (BlockSite::AttnOut, None),
             Kind::Mlp => (BlockSite::MlpOut, None),
@@ -253,8 +263,9 @@ fn pinned_part(view: &PlotView<'_>) -> Option<Ablation> {
     let Some(Cell::Value(cell)) = view.pinned else {
         return None;
     };
-    let part = part_of(cell);
-    part.check(&view.model?.config).is_ok().then_some(part)
+    let config = &view.model?.config;
+    let part = part_of(cell, config);
+    part.check(config).is_ok().then_some(part)
 }
 
 fn toggle(view: &PlotView<'_>, part: Ablation, intents: &mut Vec<Intent>) {
@@ -286,17 +297,38 @@ mod tests {
 
     #[test]
     fn a_number_belongs_to_its_head_its_neuron_or_its_dimension() {
+        let config = ModelConfig::preset("gpt2").unwrap();
         let at = |site| HookPoint::block(1, site);
         for (site, part) in [
             (BlockSite::Pattern, "blocks.1.attn.hook_z:3"),
             (BlockSite::Q, "blocks.1.attn.hook_z:3"),
+            (BlockSite::V, "blocks.1.attn.hook_z:3"),
             (BlockSite::Z, "blocks.1.attn.hook_z:3"),
             (BlockSite::MlpPre, "blocks.1.mlp.hook_post:5"),
             (BlockSite::MlpPost, "blocks.1.mlp.hook_post:5"),
             (BlockSite::ResidMid, "blocks.1.hook_resid_mid:5"),
         ] {
-            assert_eq!(part_of(cell(at(site), 3, 5)).to_string(), part);
+            let own = part_of(cell(at(site), 3, 5), &config);
+            assert_eq!(own.to_string(), part);
         }
+    }
+
+    #[test]
+    fn shared_keys_and_values_are_parts_of_their_own() {
+        let config = ModelConfig::preset("llama-3-8b").unwrap();
+        for (site, part) in [
+            (BlockSite::RotQ, "blocks.1.attn.hook_z:3"),
+            (BlockSite::K, "blocks.1.attn.hook_k:3"),
+            (BlockSite::RotK, "blocks.1.attn.hook_rot_k:3"),
+            (BlockSite::V, "blocks.1.attn.hook_v:3"),
+            (BlockSite::MlpPreLinear, "blocks.1.mlp.hook_post:5"),
+        ] {
+            let own = part_of(cell(HookPoint::block(1, site), 3, 5), &config);
+            assert_eq!(own.to_string(), part);
+            assert_eq!(own.check(&config), Ok(()));
+        }
+        let beyond = Ablation::new(HookPoint::block(1, BlockSite::V), Some(8));
+        assert!(beyond.check(&config).is_err(), "8 heads are shared by 32");
     }
 
     #[test]

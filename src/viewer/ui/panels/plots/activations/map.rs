@@ -43,10 +43,10 @@ impl Place {
     }
 
     /// Its name on screen.
-    pub fn title(self) -> String {
+    pub fn title(self, config: &ModelConfig) -> String {
         match self {
             Self::Stream => "residual stream".to_owned(),
-            Self::Site(site) => format!("{} · {}", site.title(), site.name()),
+            Self::Site(site) => format!("{} · {}", config.site_title(site), site.name()),
             Self::Embeddings => "embeddings".to_owned(),
             Self::FinalNorm => "final norm".to_owned(),
         }
@@ -68,7 +68,10 @@ impl Place {
         match self {
             Self::Stream => stream_hooks(config),
             Self::Site(site) => layer_hooks(config, site),
-            Self::Embeddings => vec![HookPoint::Embed, HookPoint::PosEmbed],
+            Self::Embeddings => [HookPoint::Embed, HookPoint::PosEmbed]
+                .into_iter()
+                .filter(|hook| config.has_hook(*hook))
+                .collect(),
             Self::FinalNorm => vec![HookPoint::FinalNormalized],
         }
     }
@@ -154,7 +157,10 @@ impl MapPage {
         note(
             ui,
             view.theme,
-            format!("{measure} of each token's vector · {}", self.place.title()),
+            format!(
+                "{measure} of each token's vector · {}",
+                self.place.title(config)
+            ),
         );
         let generation = self.filling.generation();
         let matrix = self.filling.matrix();
@@ -214,10 +220,10 @@ impl MapPage {
         let whole = ui.horizontal_wrapped(|ui| {
             ComboBox::from_id_salt("place")
                 .width(190.0)
-                .selected_text(self.place.title())
+                .selected_text(self.place.title(config))
                 .show_ui(ui, |ui| {
                     for place in Place::all(config) {
-                        ui.selectable_value(&mut self.place, place, place.title());
+                        ui.selectable_value(&mut self.place, place, place.title(config));
                     }
                 });
             let index = Measure::Index(self.index);

@@ -4,7 +4,7 @@ use egui::{DragValue, Ui};
 
 use super::cell_of;
 use crate::analysis::{NeuronValue, Ranking, TokenValue, layer_hooks, top_neurons, top_tokens};
-use crate::config::ModelConfig;
+use crate::config::{ActFn, ModelConfig};
 use crate::hook::{BlockSite, HookPoint};
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::panels::plots::PlotView;
@@ -18,7 +18,7 @@ pub struct NeuronsPage {
     /// The layer whose neurons are ranked; all of them without one.
     only_layer: Option<usize>,
     ranking: Ranking,
-    /// Before the activation function or after it.
+    /// Before the activation function or after it; of a gated MLP one of its three.
     site: BlockSite,
     /// The neuron whose tokens are listed: layer and index.
     chosen: Option<(usize, usize)>,
@@ -36,6 +36,28 @@ impl Default for NeuronsPage {
             neurons: Cached::default(),
             tokens: Cached::default(),
         }
+    }
+}
+
+/// Where neurons can be ranked: what they write with, and what that is made of.
+fn stages(config: &ModelConfig) -> &'static [(BlockSite, &'static str)] {
+    const GATED: &[(BlockSite, &str)] = &[
+        (BlockSite::MlpPost, "neurons"),
+        (BlockSite::MlpPre, "gate"),
+        (BlockSite::MlpPreLinear, "up"),
+    ];
+    const SILU: &[(BlockSite, &str)] = &[
+        (BlockSite::MlpPost, "after SiLU"),
+        (BlockSite::MlpPre, "before"),
+    ];
+    const GELU: &[(BlockSite, &str)] = &[
+        (BlockSite::MlpPost, "after GELU"),
+        (BlockSite::MlpPre, "before"),
+    ];
+    match config.act_fn {
+        _ if config.is_gated() => GATED,
+        ActFn::Silu => SILU,
+        ActFn::Gelu | ActFn::GeluNew => GELU,
     }
 }
 
@@ -58,6 +80,9 @@ impl NeuronsPage {
         config: &ModelConfig,
         intents: &mut Vec<Intent>,
     ) {
+        if !config.has_site(self.site) {
+            self.site = BlockSite::MlpPost;
+        }
         self.choices(ui, config);
         if ui.available_width() < 420.0 {
             self.of_token(ui, view, config, intents);
@@ -75,10 +100,10 @@ impl NeuronsPage {
 
     fn choices(&mut self, ui: &mut Ui, config: &ModelConfig) {
         ui.horizontal_wrapped(|ui| {
-            ui.selectable_value(&mut self.site, BlockSite::MlpPost, "after GELU")
-                .on_hover_text("mlp.hook_post");
-            ui.selectable_value(&mut self.site, BlockSite::MlpPre, "before")
-                .on_hover_text("mlp.hook_pre");
+            for (site, title) in stages(config) {
+                ui.selectable_value(&mut self.site, *site, *title)
+                    .on_hover_text(site.name());
+            }
             ui.separator();
             ui.selectable_value(&mut self.ranking, Ranking::Value, "greatest");
             ui.selectable_value(&mut self.ranking, Ranking::Magnitude, "greatest magnitude");

@@ -65,10 +65,10 @@ impl SpreadPage {
         ui.horizontal_wrapped(|ui| {
             ComboBox::from_id_salt("spread place")
                 .width(190.0)
-                .selected_text(self.place.title())
+                .selected_text(self.place.title(config))
                 .show_ui(ui, |ui| {
                     for place in Place::all(config) {
-                        ui.selectable_value(&mut self.place, place, place.title());
+                        ui.selectable_value(&mut self.place, place, place.title(config));
                     }
                 });
             let label = ui.label("row");

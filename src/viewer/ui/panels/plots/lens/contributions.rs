@@ -54,7 +54,9 @@ pub fn contributions(direct: &DirectAttribution) -> Vec<Contribution> {
             add(format!("layer {layer} {title}"), Some(hook), value);
         }
     }
-    add("final norm's bias".to_owned(), None, direct.bias);
+    if direct.bias != 0.0 {
+        add("final norm's bias".to_owned(), None, direct.bias);
+    }
     parts
 }
 
@@ -243,8 +245,25 @@ mod tests {
     use crate::attribution::Target;
 
     #[test]
-    fn the_sum_so_far_ends_at_the_sum_of_all_parts() {
+    fn a_model_without_positions_and_shifts_has_no_rows_for_them() {
         let direct = DirectAttribution {
+            pos_embed: 0.0,
+            bias: 0.0,
+            ..direct()
+        };
+
+        let parts = contributions(&direct);
+
+        let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["token embedding", "layer 0 attention", "layer 0 MLP"]
+        );
+        assert_eq!(parts[2].sum, direct.sum());
+    }
+
+    fn direct() -> DirectAttribution {
+        DirectAttribution {
             target: Target {
                 pos: 0,
                 token: 0,
@@ -260,7 +279,12 @@ mod tests {
             mlp_bias: vec![0.5],
             bias: 1.125,
             direction: vec![1.0],
-        };
+        }
+    }
+
+    #[test]
+    fn the_sum_so_far_ends_at_the_sum_of_all_parts() {
+        let direct = direct();
 
         let parts = contributions(&direct);
 

@@ -12,7 +12,9 @@ use crate::viewer::ui::panels::plots::fixture::{
 use crate::weight::{WeightPoint, WeightSite};
 
 fn tree() -> SummaryNode {
-    SummaryNode::of_model(&ModelConfig::preset("gpt2").unwrap(), 4)
+    SummaryNode::of_model(&ModelConfig::preset("gpt2").unwrap(), &|spec| {
+        4 * spec.element_count() as u64
+    })
 }
 
 fn names(rows: &[Row]) -> Vec<&str> {
