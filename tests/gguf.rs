@@ -346,6 +346,20 @@ fn a_sentencepiece_tokenizer_reads_and_writes_words() {
         .map(|token| stream.push(*token).unwrap())
         .collect();
     assert_eq!(written, [" the", " cat", "\n", "", "", "\u{20ac}"]);
+
+    // With a token that begins a text, a prompt begins with it unless the file says otherwise.
+    let begin = ("tokenizer.ggml.bos_token_id", Value::U32(1));
+    let never = ("tokenizer.ggml.add_bos_token", Value::Bool(false));
+    for (more, expected) in [
+        (vec![begin.clone()], &[1, 9, 12][..]),
+        (vec![begin, never], &[9, 12]),
+    ] {
+        let facts = [facts.to_vec(), more].concat();
+        let bytes = file(&config, &random_tensors(&config, 1), GgmlDType::F32, &facts);
+        let (_folder, path) = with_file(&bytes);
+        let model = load_from(&path, Precision::Auto);
+        assert_eq!(model.encode_prompt("the cat").unwrap(), expected);
+    }
 }
 
 #[test]

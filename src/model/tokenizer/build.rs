@@ -165,6 +165,22 @@ fn merges_by_score(pieces: &[(String, f32)]) -> Vec<[&str; 2]> {
     merges.into_iter().map(|(.., merge)| merge).collect()
 }
 
+/// The same tokenizer, which begins every prompt with this token.
+pub(in crate::model) fn beginning_with(mut tokenizer: Value, token: &str, id: u32) -> Value {
+    let mut special_tokens = Map::new();
+    let begin = json!({"id": token, "ids": [id], "tokens": [token]});
+    special_tokens.insert(token.to_owned(), begin);
+    let begin = json!({"SpecialToken": {"id": token, "type_id": 0}});
+    let text = |id: &str| json!({"Sequence": {"id": id, "type_id": 0}});
+    tokenizer["post_processor"] = json!({
+        "type": "TemplateProcessing",
+        "single": [begin, text("A")],
+        "pair": [begin, text("A"), text("B")],
+        "special_tokens": special_tokens,
+    });
+    tokenizer
+}
+
 fn added_tokens(added: &[AddedToken]) -> Vec<Value> {
     let token = |token: &AddedToken| {
         json!({"id": token.id, "content": token.text, "special": token.is_special,

@@ -2,7 +2,9 @@
 
 mod build;
 
-pub(super) use build::{AddedToken, WordSplit, byte_level, merge_of_line, sentence_pieces};
+pub(super) use build::{
+    AddedToken, WordSplit, beginning_with, byte_level, merge_of_line, sentence_pieces,
+};
 
 use serde::de::IgnoredAny;
 
@@ -53,14 +55,15 @@ impl Tokenizer {
         self.n_ids
     }
 
-    /// The tokens of a text, with no special tokens added.
+    /// The tokens of a prompt, with the special ones that the tokenizer puts around it: a Llama's begins
+    /// with the token that begins a text, a GPT-2's has none.
     ///
     /// # Errors
     ///
     /// If the tokenizer fails, which byte-level ones never do.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         self.inner
-            .encode_fast(text, false)
+            .encode_fast(text, true)
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(|error| ModelError::Tokenize(error.to_string()))
     }

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::header::{Fact, Header};
-use crate::model::tokenizer::{AddedToken, WordSplit, byte_level, merge_of_line, sentence_pieces};
+use crate::model::tokenizer::{
+    AddedToken, WordSplit, beginning_with, byte_level, merge_of_line, sentence_pieces,
+};
 
 /// More tokens or merges than any model has.
 const MOST_TOKENS: usize = 1 << 22;
@@ -34,8 +36,8 @@ pub(super) fn tokenizer_json(header: &Header) -> Result<Option<Value>, String> {
         }
     };
     match kind {
-        "gpt2" => Ok(Some(gpt2(header, tokens)?)),
-        "llama" => Ok(Some(llama(header, tokens)?)),
+        "gpt2" => Ok(Some(begun(header, tokens, gpt2(header, tokens)?, false))),
+        "llama" => Ok(Some(begun(header, tokens, llama(header, tokens)?, true))),
         other => {
             tracing::warn!(
                 "the file's tokenizer is of the kind {other:?}, which is not supported (gpt2 and \
@@ -43,6 +45,23 @@ pub(super) fn tokenizer_json(header: &Header) -> Result<Option<Value>, String> {
             );
             Ok(None)
         }
+    }
+}
+
+/// The tokenizer with the token that begins a text put before every prompt, where the file says so, or
+/// by `default` where it says nothing.
+fn begun(header: &Header, tokens: &[String], tokenizer: Value, default: bool) -> Value {
+    let is_begun = match header.facts.get("tokenizer.ggml.add_bos_token") {
+        Some(Fact::Bool(is_begun)) => *is_begun,
+        _ => default,
+    };
+    let id = match header.facts.get("tokenizer.ggml.bos_token_id") {
+        Some(Fact::Int(id)) => u32::try_from(*id).ok(),
+        _ => None,
+    };
+    match id.and_then(|id| Some((id, tokens.get(id as usize)?))) {
+        Some((id, token)) if is_begun => beginning_with(tokenizer, token, id),
+        _ => tokenizer,
     }
 }
 
