@@ -1,5 +1,6 @@
 //! Files that lie, are cut or are damaged: a message, never a panic, and no more memory than the file
 //! and the model's shape account for.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod common;
 

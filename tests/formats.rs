@@ -1,4 +1,5 @@
 //! The formats that weights and tokenizers come in: shards, PyTorch's files, single files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! GGUF files: those that llama.cpp's converter makes of the fixtures, and quantised ones.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod common;
 
