@@ -133,3 +133,95 @@ pub(super) fn receive_next(
     }
     openings.bypass_change_detection().next = Some(engine);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::config::ModelConfig;
+    use crate::viewer::inference::{EngineWish, InferencePlugin};
+
+    fn app(trace: ActiveTrace) -> App {
+        let mut app = App::new();
+        app.add_plugins(InferencePlugin).insert_resource(trace);
+        app
+    }
+
+    fn shape() -> ActiveTrace {
+        ActiveTrace::of_shape("gpt2", ModelConfig::preset("gpt2").unwrap())
+    }
+
+    fn open(source: ModelSource) -> EngineWish {
+        EngineWish::Open(Box::new(Opening {
+            source,
+            settings: LoadSettings::default(),
+            prompt: "The cat".to_owned(),
+            sampler: SamplerSettings::default(),
+        }))
+    }
+
+    /// Lets frames pass until `is_last` accepts an event.
+    #[track_caller]
+    fn run_until(app: &mut App, is_last: impl Fn(&TraceEvent) -> bool) {
+        let started = Instant::now();
+        loop {
+            app.update();
+            let mut events = app.world_mut().resource_mut::<Messages<TraceEvent>>();
+            if events.drain().any(|event| is_last(&event)) {
+                return;
+            }
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "it never comes"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn is_failure(event: &TraceEvent) -> bool {
+        matches!(event, TraceEvent::LoadFailed(_))
+    }
+
+    fn name(app: &App) -> String {
+        let trace = app.world().resource::<ActiveTrace>();
+        trace.model().unwrap().name.clone()
+    }
+
+    #[test]
+    fn a_model_opens_where_a_shape_was_shown_and_its_text_begins() {
+        let mut app = app(shape());
+
+        app.world_mut().write_message(open(ModelSource::Demo));
+        app.update();
+        assert_eq!(name(&app), "gpt2", "until the other is ready");
+        run_until(&mut app, |event| matches!(event, TraceEvent::PassDone));
+
+        let trace = app.world().resource::<ActiveTrace>();
+        assert_eq!(name(&app), "demo");
+        assert!(trace.n_pos() >= 2 && trace.n_lanes() == trace.n_pos());
+        assert!(!app.world().resource::<Openings>().is_loading());
+    }
+
+    #[test]
+    fn a_model_that_can_not_be_opened_leaves_the_one_on_show() {
+        let mut app = app(shape());
+
+        app.world_mut()
+            .write_message(open(ModelSource::Folder("no/such/folder".into())));
+        run_until(&mut app, is_failure);
+
+        assert_eq!(name(&app), "gpt2");
+        assert!(!app.world().contains_resource::<EngineLink>());
+
+        app.world_mut().write_message(open(ModelSource::Demo));
+        run_until(&mut app, |event| matches!(event, TraceEvent::PassDone));
+        app.world_mut()
+            .write_message(open(ModelSource::Folder("no/such/folder".into())));
+        run_until(&mut app, is_failure);
+        app.world_mut().write_message(EngineWish::Step);
+        run_until(&mut app, |event| matches!(event, TraceEvent::PassDone));
+
+        assert_eq!(name(&app), "demo");
+    }
+}
