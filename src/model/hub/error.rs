@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::memory::in_words;
+use super::words::{are, consent, files_there, full_names, hint, kept, list, room, when};
 
 /// Why a file can't be had from the Hub. Each message says what failed, where, and what to do.
 #[derive(Debug, Error)]
@@ -277,87 +277,5 @@ impl HubError {
     /// Whether the network or the Hub fails, so that files fetched before are as good as any.
     pub(super) fn is_of_the_network(&self) -> bool {
         self.is_passing() || matches!(self, Self::Unreachable { .. } | Self::TooMany { .. })
-    }
-}
-
-fn hint(has_token: bool) -> &'static str {
-    if has_token {
-        ", and whether the token's account may read it"
-    } else {
-        " (for a private one, give a token that may read it in HF_TOKEN)"
-    }
-}
-
-fn consent(has_token: bool) -> &'static str {
-    if has_token {
-        "with the account of the token in use, and wait until access is granted"
-    } else {
-        "and give a token of that account in HF_TOKEN"
-    }
-}
-
-fn when(retry_after: Option<&str>, has_token: bool) -> String {
-    let when = match retry_after {
-        Some(secs) if secs.bytes().all(|byte| byte.is_ascii_digit()) => {
-            format!("try again in {secs} s")
-        }
-        Some(date) => format!("try again after {date}"),
-        None => "try again in a few minutes".to_owned(),
-    };
-    if has_token {
-        when
-    } else {
-        format!("{when} (with a token in HF_TOKEN more is allowed)")
-    }
-}
-
-fn kept(bytes: u64) -> String {
-    match bytes {
-        0 => String::new(),
-        bytes => format!(", the {} that have come are kept", in_words(bytes)),
-    }
-}
-
-fn room(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full: make room, or set HF_HUB_CACHE to a folder on another disk \
-             (what has come is kept)"
-        }
-        io::ErrorKind::FileTooLarge => {
-            "files may not become so large here: set HF_HUB_CACHE to a folder on another disk"
-        }
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "set HF_HUB_CACHE to a folder that may be written"
-        }
-        _ => "check the folder, or set HF_HUB_CACHE to another",
-    }
-}
-
-/// How many names a message has room for.
-const MAX_NAMES: usize = 12;
-
-fn list(names: &[String]) -> String {
-    let shown = names[..names.len().min(MAX_NAMES)].join(", ");
-    match names.len().saturating_sub(MAX_NAMES) {
-        0 => shown,
-        others => format!("{shown} and {others} others"),
-    }
-}
-
-fn full_names(repo: &str, files: &[String]) -> Vec<String> {
-    files.iter().map(|file| format!("{repo}/{file}")).collect()
-}
-
-fn are(names: &[String]) -> String {
-    let verb = if names.len() == 1 { "is" } else { "are" };
-    format!("{} {verb}", list(names))
-}
-
-fn files_there(names: &[String]) -> String {
-    if names.is_empty() {
-        "it has no files".to_owned()
-    } else {
-        format!("it has {}", list(names))
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn fulfil(
             wishes.recents.write(RecentWish::Check);
         }
         Intent::Open(source) => {
+            state.failure = None;
             state.load_failure = None;
             state.is_opening = true;
             state.pace = Pace::default();

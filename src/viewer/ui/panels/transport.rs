@@ -169,22 +169,12 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
             return;
         }
         let weak = theme::weak_text(view.theme);
-        if let Some((share, line)) = view.loading {
-            ui.add(
-                ProgressBar::new(share)
-                    .desired_width(160.0)
-                    .show_percentage(),
-            );
-            if ui
-                .small_button("Cancel")
-                .on_hover_text("Load no model; what was fetched is kept")
-                .clicked()
-            {
-                intents.push(Intent::CancelLoad);
+        match view.loading {
+            Some((share, line)) => loading(ui, share, line, intents),
+            None => {
+                ui.label(RichText::new(view.status).size(12.0).color(weak));
             }
-            ui.label(RichText::new(line).size(12.0).color(weak));
         }
-        ui.label(RichText::new(view.status).size(12.0).color(weak));
         if let Some(model) = view.model {
             let facts = egui::Label::new(
                 RichText::new(format!("{}   {}", model.name, facts(&model.config)))
@@ -194,6 +184,24 @@ fn status(ui: &mut Ui, view: &UiView<'_>, intents: &mut Vec<Intent>) {
             ui.add(facts.truncate());
         }
     });
+}
+
+/// How far the model that is being opened has come.
+fn loading(ui: &mut Ui, share: f32, line: &str, intents: &mut Vec<Intent>) {
+    ui.add(
+        ProgressBar::new(share)
+            .desired_width(160.0)
+            .show_percentage(),
+    );
+    if ui
+        .small_button("Cancel")
+        .on_hover_text("Load no model; what was fetched is kept")
+        .clicked()
+    {
+        intents.push(Intent::CancelLoad);
+    }
+    ui.label(RichText::new(line).size(12.0));
+    ui.separator();
 }
 
 /// Says that parts are set to zero, so that nobody forgets.

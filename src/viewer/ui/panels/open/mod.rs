@@ -7,7 +7,7 @@ mod tests;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use egui::{Align2, Button, Context, Key, ProgressBar, RichText, TextEdit, Ui, Window};
+use egui::{Align, Align2, Button, Context, Key, ProgressBar, RichText, TextEdit, Ui, Window};
 use egui_file_dialog::FileDialog;
 
 use super::Intent;
@@ -18,6 +18,8 @@ use crate::viewer::ui::theme;
 
 /// The dialog's width in points.
 const WIDTH: f32 = 460.0;
+/// How far below the window's upper edge it hangs.
+const TOP: f32 = 110.0;
 /// What kinds of files models are in.
 const ENDINGS: [&str; 3] = ["gguf", "safetensors", "bin"];
 
@@ -50,6 +52,7 @@ impl OpenDialog {
     pub fn toggle(&mut self) {
         self.is_open = !self.is_open;
         self.is_field_new = self.is_open;
+        self.hub_name.clear();
     }
 
     /// Draws it if it is open, and takes in what is dropped onto the window.
@@ -65,7 +68,8 @@ impl OpenDialog {
         let mut stays_open = true;
         Window::new("Open a model")
             .open(&mut stays_open)
-            .anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO)
+            // What is clicked stays where it is while what lies below it comes and goes.
+            .anchor(Align2::CENTER_TOP, egui::vec2(0.0, TOP))
             .collapsible(false)
             .resizable(false)
             .show(context, |ui| {
@@ -87,7 +91,9 @@ impl OpenDialog {
             let field = TextEdit::singleline(&mut self.hub_name)
                 .id_salt("hub_name")
                 .hint_text("org/name, such as openai-community/gpt2")
-                .desired_width(WIDTH - 84.0);
+                .desired_width(WIDTH - 84.0)
+                .vertical_align(Align::Center)
+                .min_size(egui::vec2(0.0, ui.spacing().interact_size.y + 8.0));
             let field = ui.add(field).labelled_by(label.id);
             field.clone().on_hover_text(
                 "With @revision for a branch, tag or commit, or as org/name/file.gguf for one file",
