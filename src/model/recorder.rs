@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Result, Tensor};
 
+use super::kernel;
 use crate::hook::HookPoint;
 use crate::trace::Activation;
 
@@ -59,7 +60,10 @@ impl<'a> Capture<'a> {
 /// A value without its batch dimension, which is 1, as f32.
 pub(super) fn copy_out(value: &Tensor) -> Result<Activation> {
     let kept = value.squeeze(0)?;
-    let values = kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+    let values = match kernel::copied(&kept)? {
+        Some(values) => values,
+        None => kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
+    };
     Ok(Activation::new(kept.dims().to_vec(), values))
 }
 

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::cache::{Head, LayerCache};
+use super::in_out::add_rows;
 use super::math::{exp, fold};
-use super::product::{add_rows, dot};
+use super::out_in::dot;
 use super::simd::{Simd, Work, run};
 use super::threads::{share, share_rows};
-use super::tile::{multiply, pack, pack_turned, padded, panels};
+use super::tile::{Ahead, Room, multiply, pack, pack_turned, padded, panel_columns, panels};
 
 /// The shape of attention.
 #[derive(Clone, Copy, Debug)]
@@ -116,12 +117,12 @@ impl Work for HeadScores<'_> {
             }
             return;
         }
-        let mut room = Vec::new();
+        let mut room = Room::new(panel_columns::<S>() * d_head);
         for columns in panels::<S>(n_key) {
             let padded = padded::<S>(columns.len());
-            room.resize(padded * d_head, 0.0);
+            let room = room.first_mut(padded * d_head);
             let key = |key: usize| &keys[(columns.start + key) * d_head..][..d_head];
-            pack_turned(columns.len(), key, padded, &mut room);
+            pack_turned(columns.len(), key, padded, room);
             // Queries before the panel's first key, or too far after its last, see none of it.
             let sees = |query: &usize| {
                 let seen = mask.seen(*query);
@@ -132,7 +133,8 @@ impl Work for HeadScores<'_> {
             };
             let n_rows = (first..n_query).take_while(sees).count();
             let row = |row: usize| query(first + row);
-            multiply(simd, n_rows, row, &room, padded, |row, products| {
+            let ahead = &mut Ahead::<f32>::nothing();
+            multiply(simd, n_rows, row, room, padded, ahead, |row, products| {
                 let seen = mask.seen(first + row);
                 let keys = seen.start.max(columns.start)..seen.end.min(columns.end);
                 let products = &products[keys.start - columns.start..];
@@ -188,12 +190,23 @@ impl Work for Softmax<'_> {
     }
 }
 
-/// How many numbers of a row come before all that are `masked` at its end.
+/// How many numbers of a row come before all that are `masked` at its end, rounded up to whole steps.
 #[inline(always)]
 fn unmasked(row: &[f32], masked: f32) -> usize {
-    row.iter()
-        .rposition(|number| *number != masked)
-        .map_or(0, |last| last + 1)
+    const STEP: usize = 16;
+    let mut n = row.len();
+    while n > 0 {
+        let first = (n - 1) / STEP * STEP;
+        let mut is_masked = true;
+        for number in &row[first..n] {
+            is_masked &= *number == masked;
+        }
+        if !is_masked {
+            break;
+        }
+        n = first;
+    }
+    n
 }
 
 /// The mix, `[query, head, d_head]`, of a cache's values by a pattern, `[head, query, key]`.
@@ -249,19 +262,14 @@ impl Work for HeadMix<'_> {
                 out,
             );
         }
-        let mut room = Vec::new();
+        let mut room = Room::new(panel_columns::<S>() * n_key);
         for columns in panels::<S>(self.d_head) {
             let width = padded::<S>(columns.len());
-            room.resize(width * n_key, 0.0);
-            pack(
-                self.values.chunks_exact(self.d_head),
-                &columns,
-                width,
-                &mut room,
-            );
+            let room = room.first_mut(width * n_key);
+            pack(self.values.chunks_exact(self.d_head), &columns, width, room);
             for first in (0..self.out.len()).step_by(QUERIES_AT_ONCE) {
                 let queries = first..(first + QUERIES_AT_ONCE).min(self.out.len());
-                self.mix_some(simd, &queries, &columns, &room, width);
+                self.mix_some(simd, &queries, &columns, room, width);
             }
         }
     }
@@ -283,9 +291,18 @@ impl HeadMix<'_> {
         let seen = (0..queries.len()).map(|query| unmasked(row(query), 0.0));
         let n_seen = seen.max().unwrap_or(0);
         let panel = &panel[..n_seen * width];
-        multiply(simd, queries.len(), row, panel, width, |query, products| {
-            let out = &mut self.out[queries.start + query][columns.clone()];
-            out.copy_from_slice(&products[..columns.len()]);
-        });
+        let ahead = &mut Ahead::<f32>::nothing();
+        multiply(
+            simd,
+            queries.len(),
+            row,
+            panel,
+            width,
+            ahead,
+            |query, products| {
+                let out = &mut self.out[queries.start + query][columns.clone()];
+                out.copy_from_slice(&products[..columns.len()]);
+            },
+        );
     }
 }

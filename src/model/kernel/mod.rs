@@ -8,8 +8,10 @@
 mod activation;
 mod attention;
 mod cache;
+mod in_out;
 mod math;
 mod norm;
+mod out_in;
 mod product;
 mod quantized;
 mod rotary;
@@ -65,6 +67,11 @@ fn with<const N: usize, R>(
 /// Whether a kernel can compute with all of these.
 pub(super) fn fits<const N: usize>(tensors: [&Tensor; N]) -> bool {
     matches!(with(tensors, |_| Ok(())), Ok(Some(())))
+}
+
+/// A copy of the numbers; of many, by all cores.
+pub(super) fn copied(tensor: &Tensor) -> Result<Option<Vec<f32>>> {
+    with([tensor], |[numbers]| Ok(threads::copied(numbers)))
 }
 
 fn tensor(numbers: Vec<f32>, shape: &[usize]) -> Result<Tensor> {

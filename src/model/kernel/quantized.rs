@@ -9,6 +9,12 @@ pub(super) const BLOCK: usize = 32;
 /// Bytes of a block: its scale as f16, then the numbers.
 pub(super) const BLOCK_BYTES: usize = 2 + BLOCK;
 
+/// Bytes of the whole blocks among so many numbers.
+#[inline(always)]
+pub(super) fn bytes_of(n_numbers: usize) -> usize {
+    n_numbers / BLOCK * BLOCK_BYTES
+}
+
 /// Reads part of a row of a matrix of `n_in` columns; the part begins and ends with a block, or else
 /// the blocks there are read whole, one after the other.
 #[inline(always)]
@@ -20,7 +26,7 @@ pub(super) fn read_q8_0<S: Simd>(
     part: &Range<usize>,
     into: &mut [f32],
 ) {
-    let row = &blocks[row * (n_in / BLOCK) * BLOCK_BYTES..];
+    let row = &blocks[row * bytes_of(n_in)..];
     let zero = simd.splat(0.0);
     let mut at = part.start;
     while at < part.end {
@@ -42,7 +48,7 @@ pub(super) fn read_q8_0<S: Simd>(
 /// The product of a row of a matrix with `xs`, which is as long.
 #[inline(always)]
 pub(super) fn dot_q8_0<S: Simd>(simd: S, blocks: &[u8], row: usize, xs: &[f32]) -> f32 {
-    let n_bytes = xs.len() / BLOCK * BLOCK_BYTES;
+    let n_bytes = bytes_of(xs.len());
     let row = &blocks[row * n_bytes..][..n_bytes];
     let zero = simd.splat(0.0);
     let mut sum = zero;

@@ -36,6 +36,10 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// `a * b + c`.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 
+    /// Has the memory at `place` brought near, to be read soon.
+    #[inline(always)]
+    fn fetch<T>(self, _place: &T) {}
+
     /// `a * b + c` of single numbers; loops of it become vectors.
     #[inline(always)]
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
@@ -56,8 +60,10 @@ pub(super) trait Simd: Copy + Send + Sync {
 /// Lanes of the widest vectors.
 pub(super) const MAX_LANES: usize = 16;
 
-/// What is compiled once for every set of instructions. `run`, and all that it calls, must be
-/// `#[inline(always)]`, else it is compiled for the poorest.
+/// What is compiled once for every set of instructions.
+///
+/// `run`, and all of a [`Simd`] that it calls, must be `#[inline(always)]`, and no closure may use one
+/// within an iterator's methods: what is not compiled into `run` is compiled for the poorest set.
 pub(super) trait Work {
     /// What comes of it.
     type Output;
@@ -182,6 +188,13 @@ impl Simd for Portable {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn fetch<T>(place: &T) {
+    // SAFETY: every processor of this kind has the instruction, which reads nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(place).cast()) }
+}
+
 /// AVX-512, in a processor that has it: nobody else can make one.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
@@ -193,6 +206,11 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const HAS_MANY_REGISTERS: bool = true;
     const HAS_MUL_ADD: bool = true;
+
+    #[inline(always)]
+    fn fetch<T>(self, place: &T) {
+        fetch(place);
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
@@ -254,6 +272,11 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const HAS_MANY_REGISTERS: bool = false;
     const HAS_MUL_ADD: bool = true;
+
+    #[inline(always)]
+    fn fetch<T>(self, place: &T) {
+        fetch(place);
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m256 {

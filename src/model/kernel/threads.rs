@@ -42,3 +42,15 @@ pub(super) fn share_rows(out: &mut [f32], width: usize, work: impl Fn(usize, &mu
         work(piece * rows_each, rows);
     });
 }
+
+/// A copy of many numbers. The memory that they go to is asked for by those who write to it, at once.
+pub(super) fn copied(numbers: &[f32]) -> Vec<f32> {
+    if numbers.len() < 2 * WORTH_WAKING {
+        return numbers.to_vec();
+    }
+    let mut out = vec![0.0; numbers.len()];
+    share_rows(&mut out, 1, |first, out| {
+        out.copy_from_slice(&numbers[first..][..out.len()]);
+    });
+    out
+}

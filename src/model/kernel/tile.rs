@@ -7,9 +7,104 @@ const MAX_VECTORS: usize = 3;
 /// Rows that are computed together, at most.
 const MAX_ROWS: usize = 8;
 /// Columns of a panel, at most.
-const MAX_COLUMNS: usize = MAX_VECTORS * MAX_LANES;
-/// Rows of a panel that are computed at once, at most: so much stays in a core's own cache.
-pub(super) const PANEL_ROWS: usize = 1024;
+pub(super) const MAX_COLUMNS: usize = MAX_VECTORS * MAX_LANES;
+
+/// Room for numbers that begins with a cache line, so that no vector is read from two.
+pub(super) struct Room {
+    numbers: Vec<f32>,
+    first: usize,
+}
+
+/// Numbers of the longest cache line that is common.
+const LINE: usize = 16;
+
+impl Room {
+    /// Room for so many numbers, all zero.
+    pub(super) fn new(n: usize) -> Self {
+        let numbers = vec![0.0; n + LINE];
+        let first = numbers.as_ptr().align_offset(LINE * size_of::<f32>());
+        // Where the beginning can't be found out any will do.
+        Self {
+            first: first.min(LINE),
+            numbers,
+        }
+    }
+
+    /// The first `n` numbers.
+    #[inline(always)]
+    pub(super) fn first_mut(&mut self, n: usize) -> &mut [f32] {
+        &mut self.numbers[self.first..][..n]
+    }
+
+    /// All of them, and perhaps some more.
+    #[inline(always)]
+    pub(super) fn all(&self) -> &[f32] {
+        &self.numbers[self.first..]
+    }
+}
+
+/// What will be read next, brought near bit by bit while tiles are computed: so many numbers of some
+/// rows.
+pub(super) struct Ahead<'a, T> {
+    pub numbers: &'a [T],
+    /// Where the first row's begin.
+    pub first: usize,
+    /// From a row to the next.
+    pub stride: usize,
+    /// Numbers of a row.
+    pub width: usize,
+    /// Rows done, in 2^-32.
+    done: u64,
+    /// Rows at a time, in 2^-32.
+    step: u64,
+}
+
+impl<'a, T> Ahead<'a, T> {
+    /// Rows of a panel between one place brought near and the next.
+    const EVERY: usize = 4;
+
+    /// Nothing.
+    pub(super) fn nothing() -> Self {
+        Self::new(&[], 0, (0, 0, 0), 0)
+    }
+
+    /// `n_rows` rows, `stride` apart, of `width` numbers from `first` on, while so many rows of panels are
+    /// gone through.
+    #[inline(always)]
+    pub(super) fn new(
+        numbers: &'a [T],
+        n_rows: usize,
+        (first, stride, width): (usize, usize, usize),
+        n_panel_rows: usize,
+    ) -> Self {
+        let n_steps = n_panel_rows / Self::EVERY + 1;
+        Self {
+            numbers,
+            first,
+            stride,
+            width,
+            done: 0,
+            step: ((n_rows as u64) << 32) / n_steps as u64,
+        }
+    }
+
+    #[inline(always)]
+    fn fetch<S: Simd>(&mut self, simd: S) {
+        let row = (self.done >> 32) as usize;
+        let column = ((self.done & 0xffff_ffff) * self.width as u64) >> 32;
+        if let Some(place) = self
+            .numbers
+            .get(self.first + row * self.stride + column as usize)
+        {
+            simd.fetch(place);
+        }
+        self.done += self.step;
+    }
+}
+
+/// A tile's products.
+#[repr(align(64))]
+struct Products([f32; MAX_ROWS * MAX_COLUMNS]);
 
 /// Columns in a panel, at most.
 #[inline(always)]
@@ -47,44 +142,47 @@ pub(super) fn multiply<'a, S: Simd>(
     row: impl Fn(usize) -> &'a [f32],
     panel: &[f32],
     width: usize,
+    ahead: &mut Ahead<'_, impl Sized>,
     write: impl FnMut(usize, &[f32]),
 ) {
     let n_vectors = width / S::LANES;
     match (n_vectors, S::HAS_MANY_REGISTERS) {
-        (1, true) => tiles::<S, 8, 1>(simd, n_rows, row, panel, write),
-        (2, true) => tiles::<S, 8, 2>(simd, n_rows, row, panel, write),
-        (_, true) => tiles::<S, 8, 3>(simd, n_rows, row, panel, write),
-        (1, false) => tiles::<S, 6, 1>(simd, n_rows, row, panel, write),
-        (_, false) => tiles::<S, 6, 2>(simd, n_rows, row, panel, write),
+        (1, true) => tiles::<S, _, 8, 1>(simd, n_rows, row, panel, ahead, write),
+        (2, true) => tiles::<S, _, 8, 2>(simd, n_rows, row, panel, ahead, write),
+        (_, true) => tiles::<S, _, 8, 3>(simd, n_rows, row, panel, ahead, write),
+        (1, false) => tiles::<S, _, 6, 1>(simd, n_rows, row, panel, ahead, write),
+        (_, false) => tiles::<S, _, 6, 2>(simd, n_rows, row, panel, ahead, write),
     }
 }
 
 #[inline(always)]
-fn tiles<'a, S: Simd, const ROWS: usize, const VECTORS: usize>(
+fn tiles<'a, S: Simd, T, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     n_rows: usize,
     row: impl Fn(usize) -> &'a [f32],
     panel: &[f32],
+    ahead: &mut Ahead<'_, T>,
     mut write: impl FnMut(usize, &[f32]),
 ) {
     let width = VECTORS * S::LANES;
-    let mut products = [0.0; MAX_ROWS * MAX_COLUMNS];
+    let mut products = Products([0.0; MAX_ROWS * MAX_COLUMNS]);
     for first in (0..n_rows).step_by(ROWS) {
         // Where rows are missing the last one is computed again, for nobody.
         let rows: [&[f32]; ROWS] = std::array::from_fn(|at| row((first + at).min(n_rows - 1)));
-        tile::<S, ROWS, VECTORS>(simd, rows, panel, &mut products);
+        tile::<S, _, ROWS, VECTORS>(simd, rows, panel, ahead, &mut products.0);
         let n_here = ROWS.min(n_rows - first);
-        for (at, products) in products.chunks_exact(width).take(n_here).enumerate() {
+        for (at, products) in products.0.chunks_exact(width).take(n_here).enumerate() {
             write(first + at, products);
         }
     }
 }
 
 #[inline(always)]
-fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+fn tile<S: Simd, T, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     rows: [&[f32]; ROWS],
     panel: &[f32],
+    ahead: &mut Ahead<'_, T>,
     products: &mut [f32],
 ) {
     let width = VECTORS * S::LANES;
@@ -92,12 +190,17 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     let rows = rows.map(|row| &row[..n_in]);
     let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
     for (at, columns) in panel.chunks_exact(width).enumerate() {
-        let columns: [S::Vector; VECTORS] =
-            std::array::from_fn(|vector| simd.load(&columns[vector * S::LANES..]));
+        if at % Ahead::<T>::EVERY == 0 {
+            ahead.fetch(simd);
+        }
+        let mut vectors = [simd.splat(0.0); VECTORS];
+        for (vector, columns) in vectors.iter_mut().zip(columns.chunks_exact(S::LANES)) {
+            *vector = simd.load(columns);
+        }
         for (sums, row) in sums.iter_mut().zip(rows) {
             let number = simd.splat(row[at]);
-            for (sum, column) in sums.iter_mut().zip(columns) {
-                *sum = simd.mul_add(number, column, *sum);
+            for (sum, vector) in sums.iter_mut().zip(vectors) {
+                *sum = simd.mul_add(number, vector, *sum);
             }
         }
     }
@@ -131,22 +234,27 @@ pub(super) fn pack_turned<'a>(
     width: usize,
     panel: &mut [f32],
 ) {
-    // So many numbers of each row in turn that what is written stays in the nearest cache.
-    const AT_ONCE: usize = 16;
-    for (block, places) in panel.chunks_mut(AT_ONCE * width).enumerate() {
-        let first = block * AT_ONCE;
-        let n_in = places.len() / width;
-        for column in 0..width {
-            let places = places[column..].iter_mut().step_by(width);
-            if column < n_rows {
-                let numbers = &row(column)[first..first + n_in];
-                for (place, number) in places.zip(numbers) {
-                    *place = *number;
-                }
-            } else {
-                for place in places {
-                    *place = 0.0;
-                }
+    /// Rows that are read side by side, so that what is written lies side by side too.
+    const ROWS: usize = 8;
+    let n_whole = n_rows / ROWS * ROWS;
+    let n_in = panel.len() / width;
+    for first in (0..n_whole).step_by(ROWS) {
+        let rows: [&[f32]; ROWS] = std::array::from_fn(|at| &row(first + at)[..n_in]);
+        for (at, place) in panel.chunks_exact_mut(width).enumerate() {
+            for (number, row) in place[first..first + ROWS].iter_mut().zip(rows) {
+                *number = row[at];
+            }
+        }
+    }
+    for column in n_whole..width {
+        let places = panel[column..].iter_mut().step_by(width);
+        if column < n_rows {
+            for (place, number) in places.zip(row(column)) {
+                *place = *number;
+            }
+        } else {
+            for place in places {
+                *place = 0.0;
             }
         }
     }
