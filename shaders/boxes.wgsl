@@ -10,7 +10,7 @@ struct NearTile {
     // A block, or, with the high bit set, a field.
     block: u32,
     lane: u32,
-    // Of a field: the part that can rise.
+    // The part that can rise: of a field its first row, of a tile its first cell.
     first_row: u32,
     first_col: u32,
     n_cols: u32,
@@ -52,8 +52,9 @@ fn rise_of(value: f32, scale: f32) -> f32 {
     return select(magnitude, 1.0 + 1.5 * log(max(magnitude, 1.0)), magnitude > 1.0);
 }
 
-fn vector_cell(near: NearTile, cell: u32) -> Cell {
+fn vector_cell(near: NearTile, index_in_part: u32) -> Cell {
     let block = blocks[near.block];
+    let cell = near.first_row + index_in_part;
     let tile = tiles[near.lane * world.n_orders + block.order];
     let head = cell / block.n_per_head;
     let index = cell % block.n_per_head;

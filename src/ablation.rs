@@ -37,6 +37,17 @@ pub enum AblationError {
         /// The model's last layer.
         last_layer: usize,
     },
+    /// No layer of such a model has this place.
+    #[error(
+        "a {family} model of this shape has no {hook}; `llmscope plot architecture -o places.csv` \
+         lists the places it has"
+    )]
+    NoPlace {
+        /// The hook point asked for.
+        hook: HookPoint,
+        /// The model's family.
+        family: &'static str,
+    },
     /// The hook point has no such head, neuron or dimension.
     #[error("{hook} has no {what} {index}; they go from 0 to {}", count - 1)]
     NoIndex {
@@ -73,6 +84,12 @@ impl Ablation {
     pub fn check(&self, config: &ModelConfig) -> Result<(), AblationError> {
         let hook = self.hook;
         if !config.has_hook(hook) {
+            if hook.layer().is_none_or(|layer| layer < config.n_layers) {
+                return Err(AblationError::NoPlace {
+                    hook,
+                    family: config.family.name(),
+                });
+            }
             return Err(AblationError::NoHook {
                 hook,
                 last_layer: config.n_layers - 1,
@@ -221,6 +238,27 @@ mod tests {
             for word in words {
                 assert!(message.contains(word), "{text}: {message}");
             }
+        }
+    }
+
+    #[test]
+    fn heads_of_shared_keys_are_counted_for_themselves_and_absent_places_are_named() {
+        let check = |model: &str, text: &str| {
+            let config = ModelConfig::preset(model).unwrap();
+            let ablation: Ablation = text.parse().unwrap();
+            ablation.check(&config).map_err(|error| error.to_string())
+        };
+
+        assert_eq!(check("llama-3-8b", "blocks.0.attn.hook_z:31"), Ok(()));
+        assert_eq!(check("llama-3-8b", "blocks.0.attn.hook_v:7"), Ok(()));
+        for (model, text, words) in [
+            ("llama-3-8b", "blocks.0.attn.hook_v:8", "0 to 7"),
+            ("llama-3-8b", "hook_pos_embed", "llama model"),
+            ("pythia-70m", "blocks.0.hook_resid_mid:5", "gpt_neox model"),
+            ("gpt2", "blocks.0.mlp.hook_pre_linear:5", "gpt2 model"),
+        ] {
+            let message = check(model, text).unwrap_err();
+            assert!(message.contains(words), "{message}");
         }
     }
 

@@ -245,7 +245,8 @@ impl ModelConfig {
     }
 
     /// A word or two for people, without the layer: in a gated MLP `mlp.hook_pre` is the gate and
-    /// `mlp.hook_pre_linear` what it is multiplied with.
+    /// `mlp.hook_pre_linear` what it is multiplied with; where attention and MLP run side by side the
+    /// second norm says what it reads.
     pub fn title(&self, hook: HookPoint) -> &'static str {
         hook.site()
             .map_or(hook.title(), |site| self.site_title(site))
@@ -256,6 +257,7 @@ impl ModelConfig {
         match site {
             BlockSite::MlpPre if self.is_gated() => "gate",
             BlockSite::MlpPreLinear => "up",
+            BlockSite::Ln2Normalized if self.is_parallel => "norm 2 of residual in",
             site => site.title(),
         }
     }

@@ -132,7 +132,13 @@ fn every_formula_gives_the_value_that_was_recorded() {
 
 #[test]
 fn the_value_read_out_is_that_of_the_trace_to_the_last_digit() {
-    let (trace, playhead) = trace("gpt2");
+    for family in FAMILIES {
+        assert_read_out(family);
+    }
+}
+
+fn assert_read_out(family: &str) {
+    let (trace, playhead) = trace(family);
     let config = &trace.model().unwrap().config;
     let layout = ModelLayout::new(config, trace.n_pos());
     for hook in config.hook_points() {
@@ -203,6 +209,92 @@ fn cells_are_named_as_transformer_lens_and_the_checkpoint_name_them() {
     let embed = read(weight(WeightPoint::Embed, 20, 7));
     assert_eq!(embed.reading, unembed.reading, "they are tied");
     assert!(matches!(embed.reading, Reading::Value(_)));
+}
+
+#[test]
+fn shared_keys_rotations_and_gates_are_named_and_computed_as_they_are() {
+    let (trace, playhead) = trace("llama");
+    let read = |site, head, index| {
+        let cell = CellId {
+            hook: HookPoint::block(1, site),
+            pos: 4,
+            head,
+            index,
+        };
+        ReadOut::new(&trace, &playhead, Cell::Value(cell)).unwrap()
+    };
+
+    let key = read(BlockSite::K, 1, 3);
+    assert_eq!(key.name, "blocks.1.attn.hook_k[4, 1, 3]");
+    assert!(key.index_line().contains("kv_head_index 1, d_head 3"));
+    assert_eq!(key.formula.unwrap().rule, "ln1 · W_K");
+    // Six heads read two: the last three the second.
+    let score = read(BlockSite::AttnScores, 5, 2).formula.unwrap();
+    assert_eq!(score.rule, "rot_q · rot_k × scale");
+    assert!(
+        score.parts[0]
+            .name
+            .starts_with("blocks.1.attn.hook_rot_q[4, 5, ")
+    );
+    assert!(
+        score.parts[1]
+            .name
+            .starts_with("blocks.1.attn.hook_rot_k[2, 1, ")
+    );
+    let z = read(BlockSite::Z, 4, 3).formula.unwrap();
+    assert!(z.parts[1].name.starts_with("blocks.1.attn.hook_v["));
+    assert!(z.parts[1].name.ends_with(", 1, 3]"), "{}", z.parts[1].name);
+    let turned = read(BlockSite::RotQ, 2, 5).formula.unwrap();
+    assert_eq!(turned.rule, "q[5] · cos + q[1] · sin");
+    let neuron = read(BlockSite::MlpPost, 0, 7).formula.unwrap();
+    assert_eq!(neuron.rule, "silu(gate) × up");
+    assert_eq!(
+        read(BlockSite::MlpPre, 0, 7).formula.unwrap().rule,
+        "ln2 · W_gate"
+    );
+    assert_eq!(
+        read(BlockSite::ResidPre, 0, 7).formula.unwrap().rule,
+        "resid_post of layer 0"
+    );
+    assert_eq!(
+        read(BlockSite::Ln1Normalized, 0, 7).formula.unwrap().rule,
+        "x / rms × w"
+    );
+}
+
+#[test]
+fn a_parallel_block_adds_both_of_its_parts_at_its_end() {
+    let (trace, playhead) = trace("gpt_neox");
+    let d_head = trace.model().unwrap().config.d_head;
+    let read = |hook| {
+        let cell = CellId {
+            hook,
+            pos: 4,
+            head: 0,
+            index: 7,
+        };
+        let read_out = ReadOut::new(&trace, &playhead, Cell::Value(cell)).unwrap();
+        read_out.formula.unwrap()
+    };
+
+    let stream = read(HookPoint::block(1, BlockSite::ResidPost));
+    assert_eq!(stream.rule, "resid_pre + attn_out + mlp_out");
+    let norm = read(HookPoint::block(1, BlockSite::Ln2Normalized));
+    assert_eq!(norm.parts[0].name, "blocks.1.hook_resid_pre[4, 7]");
+    assert_eq!(read(HookPoint::block(0, BlockSite::ResidPre)).rule, "embed");
+    let key = Cell::Weight(WeightCell {
+        weight: WeightPoint::block(1, WeightSite::Key),
+        row: 9,
+        column: 2 * d_head + 5,
+    });
+    let key = ReadOut::new(&trace, &playhead, key).unwrap();
+    assert_eq!(key.index_line(), "d_model 9, head_index 2, d_head 5");
+    // Head by head the query's, the key's and the value's rows.
+    let expected = format!(
+        "gpt_neox.layers.1.attention.query_key_value.weight[{}, 9]",
+        7 * d_head + 5
+    );
+    assert_eq!(key.stored_as.unwrap(), expected);
 }
 
 #[test]

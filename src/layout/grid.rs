@@ -35,6 +35,28 @@ impl CellGrid {
         }
     }
 
+    /// A grid of `n_heads` blocks like those of `queries`, each of which several of them share. Where
+    /// it comes out even, a row of it serves the same row of `queries`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no block.
+    pub fn shared_by(queries: &Self, n_heads: usize) -> Self {
+        let n_sharing = queries.n_heads / n_heads;
+        let head_cols = if queries.head_cols.is_multiple_of(n_sharing) {
+            queries.head_cols / n_sharing
+        } else if n_sharing.is_multiple_of(queries.head_cols) {
+            1
+        } else {
+            columns(n_heads)
+        };
+        Self {
+            n_heads,
+            head_cols,
+            ..*queries
+        }
+    }
+
     /// Cells in all.
     pub fn n_cells(&self) -> usize {
         self.n_heads * self.n_per_head
@@ -135,6 +157,31 @@ mod tests {
 
             assert_eq!((grid.cols(), grid.rows()), (cols, rows), "{width}");
         }
+    }
+
+    #[test]
+    fn a_row_of_shared_heads_serves_the_row_of_queries_beside_it() {
+        // Heads of queries, heads shared, and into how many columns these are folded.
+        for (n_queries, n_shared, expected) in [
+            (32, 8, 2),
+            (16, 8, 2),
+            (9, 3, 1),
+            (28, 4, 1),
+            (16, 2, 1),
+            (12, 12, 4),
+            // Seven of fourteen are no whole row.
+            (14, 2, 2),
+        ] {
+            let queries = CellGrid::of_heads(n_queries, 8);
+
+            let shared = CellGrid::shared_by(&queries, n_shared);
+
+            assert_eq!(shared.head_cols(), expected, "{n_queries} {n_shared}");
+            assert_eq!(shared.n_cells(), 8 * n_shared);
+            assert_eq!(shared.cell_cols(), queries.cell_cols());
+        }
+        let queries = CellGrid::of_heads(32, 64);
+        assert_eq!(CellGrid::shared_by(&queries, 8).rows(), queries.rows());
     }
 
     #[test]

@@ -35,6 +35,8 @@ use crate::weight::WeightPoint;
 pub struct ModelLayout {
     /// Token lanes.
     pub n_lanes: usize,
+    /// Whether a layer's attention and MLP both read the stream that enters it.
+    pub is_parallel: bool,
     /// Distance from one lane to the next, in units.
     pub lane_pitch: f32,
     /// Width and depth of a residual-stream tile, in units.

@@ -60,6 +60,7 @@ pub(super) fn survey(config: &ModelConfig, n_lanes: usize, hidden: &BTreeSet<Kin
     let fields = surveyor.yard.into_fields();
     ModelLayout {
         n_lanes,
+        is_parallel: config.is_parallel,
         lane_pitch: surveyor.lane_pitch,
         tile_size,
         exit_z,
@@ -122,7 +123,8 @@ impl Surveyor<'_> {
     fn grid(&self, hook: HookPoint) -> CellGrid {
         match hook.site() {
             Some(site) if site.is_by_head() => {
-                CellGrid::of_heads(self.config.n_heads_at(hook), self.config.d_head)
+                let queries = CellGrid::of_heads(self.config.n_heads, self.config.d_head);
+                CellGrid::shared_by(&queries, self.config.n_heads_at(hook))
             }
             _ => CellGrid::of(self.config.width(hook)),
         }

@@ -168,7 +168,7 @@ pub struct NearTile {
     pub block: u32,
     /// The lane.
     pub lane: u32,
-    /// Of a field, the first row.
+    /// Of a field, the first row; of a tile, the first cell.
     pub first_row: u32,
     /// Of a field, the first column.
     pub first_col: u32,

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::eye::Eye;
 use super::gpu::{FIELD_BIT, MAX_NEAR_CELLS, MAX_NEAR_TILES, NearTile};
 use super::{DrawList, SceneLayout, SceneSettings};
-use crate::layout::{GroundRect, ModelLayout};
+use crate::layout::{GroundRect, ModelLayout, TileBlock};
 
 /// Cells narrower than this on screen, in pixels, stay flat.
 const FLAT_PIXELS: f32 = 1.6;
@@ -32,14 +32,27 @@ pub struct NearTiles {
 pub fn near_tiles(layout: &ModelLayout, eye: &Eye, budget: usize) -> NearTiles {
     let mut candidates: Vec<(f32, NearTile, usize)> = Vec::new();
     tiles_in_view(layout, eye, FLAT_PIXELS, |block_index, lane, pixels| {
-        let n_cells = layout.blocks[block_index].grid.n_cells();
+        let block = &layout.blocks[block_index];
+        let n_cells = block.grid.n_cells();
+        let tile = NearTile {
+            block: block_index as u32,
+            lane: lane as u32,
+            ..NearTile::default()
+        };
         if n_cells <= MAX_NEAR_CELLS {
-            let tile = NearTile {
-                block: block_index as u32,
-                lane: lane as u32,
-                ..NearTile::default()
-            };
             candidates.push((pixels, tile, n_cells));
+            return;
+        }
+        // A long vocabulary rises row by row.
+        for part in parts_of(layout, block, lane) {
+            let near = eye.cell_pixels(part.rect, block.cell_size);
+            if let Some(pixels) = near.filter(|pixels| *pixels > FLAT_PIXELS) {
+                let tile = NearTile {
+                    first_row: part.first_cell as u32,
+                    ..tile
+                };
+                candidates.push((pixels, tile, part.n_cells));
+            }
         }
     });
     fields_in_view(layout, eye, FLAT_PIXELS, |field, pixels| {
@@ -73,6 +86,36 @@ pub fn near_tiles(layout: &ModelLayout, eye: &Eye, budget: usize) -> NearTiles {
     }
     near.risen_pixels = near.flat_pixels * RISEN_PIXELS / FLAT_PIXELS;
     near
+}
+
+/// Some rows of a tile without heads.
+struct TilePart {
+    rect: GroundRect,
+    first_cell: usize,
+    n_cells: usize,
+}
+
+/// A tile in parts of a few rows, so that what is near of it rises by itself.
+fn parts_of(
+    layout: &ModelLayout,
+    block: &TileBlock,
+    lane: usize,
+) -> impl Iterator<Item = TilePart> {
+    let (grid, rect) = (block.grid, layout.tile_rect(block, lane));
+    let cell_size = block.cell_size;
+    let n_rows_each = (MAX_NEAR_CELLS / 8 / grid.cols()).max(1);
+    (0..grid.rows()).step_by(n_rows_each).map(move |first_row| {
+        let n_rows = n_rows_each.min(grid.rows() - first_row);
+        let first_cell = first_row * grid.cols();
+        TilePart {
+            rect: GroundRect {
+                near_left: rect.near_left - Vec2::new(0.0, first_row as f32 * cell_size),
+                size: Vec2::new(rect.size.x, n_rows as f32 * cell_size),
+            },
+            first_cell,
+            n_cells: (n_rows * grid.cols()).min(grid.n_cells() - first_cell),
+        }
+    })
 }
 
 /// Calls `visit` with every tile in view whose cells are more than `min_pixels` wide at their
@@ -304,6 +347,30 @@ mod tests {
         assert!(hooks.contains(&HookPoint::block(5, BlockSite::ResidPre)));
         assert!(!hooks.contains(&HookPoint::block(3, BlockSite::ResidPre)));
         assert_eq!(near.flat_pixels, FLAT_PIXELS);
+    }
+
+    #[test]
+    fn of_a_long_vocabulary_the_rows_before_the_camera_rise() {
+        let config = ModelConfig::preset("llama-3-8b").unwrap();
+        let layout = ModelLayout::new(&config, 2);
+        let block = layout.block(HookPoint::Logits).unwrap();
+        let target = layout.tile_rect(block, 0).center();
+        let eye = eye_at(target + Vec3::new(0.0, 3.0, 4.0), target);
+
+        let near = near_tiles(&layout, &eye, 100_000);
+
+        let parts = near.tiles.iter().zip(&near.n_cells).filter(|(tile, _)| {
+            tile.block & FIELD_BIT == 0
+                && layout.blocks[tile.block as usize].hook == HookPoint::Logits
+        });
+        let cells: Vec<(usize, usize)> = parts
+            .map(|(tile, n)| (tile.first_row as usize, *n as usize))
+            .collect();
+        let middle = config.d_vocab / 2;
+        let has_middle = |(first, n): &(usize, usize)| (*first..first + n).contains(&middle);
+        assert!(cells.iter().any(has_middle), "{cells:?}");
+        let (first, n) = *cells.iter().max().unwrap();
+        assert!(first + n <= config.d_vocab && n <= MAX_NEAR_CELLS);
     }
 
     #[test]

@@ -163,9 +163,14 @@ fn add_stages(labels: &mut Labels<'_, '_>, layer: usize) {
         let rect = layout.hook_rect(HookPoint::block(layer, site))?;
         Some(rect.center().z)
     };
+    let mlp = if layout.is_parallel {
+        "MLP beside attention"
+    } else {
+        "MLP"
+    };
     let halves = [
         ("Attention", BlockSite::Q, BlockSite::AttnOut),
-        ("MLP", BlockSite::MlpPre, BlockSite::MlpOut),
+        (mlp, BlockSite::MlpPre, BlockSite::MlpOut),
     ];
     for (index, (title, first, last)) in halves.into_iter().enumerate() {
         let (Some(near), Some(far)) = (depth_of(first), depth_of(last)) else {

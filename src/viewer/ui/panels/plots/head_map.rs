@@ -74,13 +74,16 @@ impl HeadMap {
     }
 }
 
-/// The head that the pinned number belongs to, by layer and head.
+/// The head that the pinned number belongs to, by layer and head; none of keys and values that several
+/// heads share.
 pub fn pinned_head(view: &PlotView<'_>) -> Option<(usize, usize)> {
     let Some(Cell::Value(cell)) = view.pinned else {
         return None;
     };
+    let config = &view.model?.config;
     let has_heads = cell.hook.axes().contains(&Axis::Head);
-    has_heads.then_some((cell.hook.layer()?, cell.head))
+    let is_own = has_heads && config.n_heads_at(cell.hook) == config.n_heads;
+    is_own.then_some((cell.hook.layer()?, cell.head))
 }
 
 /// Where a head attends to most from a position: the number that stands for it in the world.
