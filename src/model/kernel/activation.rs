@@ -57,7 +57,7 @@ impl Activate<'_> {
 /// `0.5 x (1 + tanh(u))`, which is `x * sigmoid(2 u)`.
 #[inline(always)]
 fn gelu_tanh<S: Simd>(simd: S, x: f32) -> f32 {
-    const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_1;
+    const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
     const CUBE: f32 = 0.044_715;
     let inner = x * simd.mul_add_one(CUBE * x, x, 1.0);
     x * sigmoid(simd, TWICE_SQRT_2_OVER_PI * inner)
