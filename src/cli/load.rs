@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 pub(super) fn load(args: &RunArgs) -> Result<Model, CliError> {
     let mut teller = Teller::new();
     let model = Model::load(&args.model.model, &args.load_settings(), &mut |progress| {
-        teller.tell(&progress)
+        teller.tell(&progress);
     });
     teller.finish();
     Ok(model?)
