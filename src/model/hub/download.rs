@@ -185,7 +185,7 @@ impl Download<'_> {
             part.add(&chunk[..n], self.remote);
             teller.fetching(self.file, part.bytes)?;
             if self.remote.size.is_some_and(|size| part.bytes > size) {
-                break; // Whatever else comes, it is wrong.
+                return Ok(()); // Whatever else comes, it is wrong.
             }
         }
         match promised {
