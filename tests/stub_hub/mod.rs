@@ -396,8 +396,9 @@ impl Answering {
                 thread::sleep(Duration::from_millis(50));
             }
         }
-        while is_held {
-            thread::sleep(Duration::from_millis(100));
+        if is_held {
+            // Longer than any test waits; the test's end ends it.
+            thread::sleep(Duration::from_secs(600));
         }
         Ok(())
     }
