@@ -11,7 +11,7 @@ use candle_core::quantized::GgmlDType;
 use common::checkpoints::{copy, safetensors_of, tensors, try_load};
 use common::fixture;
 use common::gguf::{file, random_tensors, wide_config};
-use common::program::assert_refused;
+use common::program::{assert_refused, run};
 use llmscope::config::ModelConfig;
 use llmscope::model::Precision;
 use proptest::prelude::*;
@@ -412,6 +412,28 @@ fn small_files_that_are_huge_are_refused_unread() {
 
         assert_refused_in_little_memory(folder.path(), &[name, "1099511627776 bytes"]);
     }
+}
+
+#[test]
+fn a_tensor_that_no_model_needs_is_told_and_left_out() {
+    let folder = folder_with("gpt2", &["config.json"]);
+    let mut with_extra = tensors("gpt2");
+    let extra = with_extra["transformer.ln_f.weight"].clone();
+    with_extra.insert("transformer.adapter.weight".to_owned(), extra);
+    fs::write(
+        folder.path().join("model.safetensors"),
+        safetensors_of(&with_extra),
+    )
+    .unwrap();
+
+    let args = ["generate", "--tokens=1", "--max-new-tokens=1", "--model"];
+    let output = run(args.iter().copied().chain(folder.path().to_str()));
+
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    let words = "\"transformer.adapter.weight\" is not part of the model";
+    assert!(stderr.contains(words), "{stderr}");
+    assert_eq!(stderr.matches("not part").count(), 1, "{stderr}");
 }
 
 #[test]

@@ -239,6 +239,23 @@ fn vocab_and_merges_are_the_same_tokenizer() {
 }
 
 #[test]
+fn a_character_of_several_tokens_comes_whole() {
+    let model = load("gpt2");
+    let tokenizer = model.tokenizer().unwrap();
+    let tokens = tokenizer.encode("a\u{1f600}b").unwrap();
+    assert!(tokens.len() > 3, "{tokens:?}");
+
+    let mut stream = tokenizer.stream();
+    let written: Vec<String> = tokens
+        .iter()
+        .map(|token| stream.push(*token).unwrap())
+        .collect();
+
+    assert_eq!(written.concat(), "a\u{1f600}b");
+    assert!(written.iter().all(|text| !text.contains('\u{fffd}')));
+}
+
+#[test]
 fn a_corrupt_tokenizer_gives_way_to_vocab_and_merges() {
     let folder = folder_with_config("gpt2");
     copy("gpt2", &["model.safetensors"], folder.path());

@@ -126,7 +126,8 @@ impl Order {
             Self::Alternating { n_heads } => {
                 let d_head = n_rows / n_heads;
                 let (head, dim) = (row / d_head, row % d_head);
-                let (half, pair) = (dim / (d_head / 2), dim % (d_head / 2));
+                let n_pairs = (d_head / 2).max(1);
+                let (half, pair) = (dim / n_pairs, dim % n_pairs);
                 head * d_head + 2 * pair + half
             }
             Self::Thirds { n_heads } => {

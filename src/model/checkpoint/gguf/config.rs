@@ -1,9 +1,10 @@
 //! A GGUF file's facts as the `config.json` that Hugging Face's checkpoint of the same model has.
 
+use candle_core::DType;
 use serde_json::{Value, json};
 
 use super::header::{Fact, Header};
-use crate::model::checkpoint::Part;
+use crate::model::checkpoint::{Numbers, Part};
 use crate::model::error::ModelError;
 
 /// Llama 3's frequencies are slowed by a factor each, which is all that a file keeps of these.
@@ -133,6 +134,11 @@ impl Facts<'_> {
         let Some(factors) = self.header.tensors.get("rope_freqs.weight") else {
             return Ok(None);
         };
+        if factors.numbers != Numbers::Plain(DType::F32) {
+            return Err(self
+                .part
+                .damaged("its rope_freqs.weight are no F32 numbers"));
+        }
         let n_pairs = factors.shape.first().copied().unwrap_or(0).min(1 << 16);
         let bytes = self.part.bytes_at(factors.offset, 4 * n_pairs as u64)?;
         let factors: Vec<f64> = bytes
