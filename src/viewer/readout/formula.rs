@@ -1,8 +1,9 @@
 //! How a value was computed, with the numbers that went into it.
 
+mod attention;
 mod rotation;
 
-use super::arithmetic::{N_SHARES, deviation, dot, gelu, gelu_new, greatest, in_sum, mean};
+use super::arithmetic::{deviation, dot, gelu, gelu_new, greatest, in_sum, mean};
 use super::{Numbers, digits, exact, spelled};
 use crate::config::ActFn;
 use crate::hook::{BlockSite, HookPoint};
@@ -153,15 +154,13 @@ impl Place<'_> {
         let config = self.numbers.config();
         let hook = self.hooks().next()?;
         let stream = self.numbers.row(hook, self.cell.pos)?;
-        // An RMS norm takes no mean off.
-        let mean = if config.is_rms_norm() {
-            0.0
-        } else {
-            mean(stream)
-        };
-        let size = deviation(stream, mean, config.layer_norm_eps);
         let from = self.part(Cell::Value(CellId { hook, ..self.cell }));
-        let x = from.value?;
+        let mean = (!config.is_rms_norm()).then(|| mean(stream));
+        let normed = Normed {
+            x: from.value?,
+            mean,
+            size: deviation(stream, mean.unwrap_or(0.0), config.layer_norm_eps),
+        };
         let mut parts = vec![from];
         parts.extend(self.weights().map(|weight| {
             self.part(Cell::Weight(WeightCell {
@@ -171,37 +170,20 @@ impl Place<'_> {
             }))
         }));
         let learned: Option<Vec<f32>> = parts[1..].iter().map(|part| part.value).collect();
-        let normalized = (f64::from(x) - mean) / size;
-        let result = |learned: &[f32]| match learned {
-            [w, b] => Some(normalized * f64::from(*w) + f64::from(*b)),
-            [w] => Some(normalized * f64::from(*w)),
+        let computed = learned.as_deref().and_then(|learned| match learned {
+            [w, b] => Some(normed.computed(*w, Some(*b))),
+            [w] => Some(normed.computed(*w, None)),
             _ => None,
-        };
-        let words = |learned: &[f32]| {
-            let scaled = |w: f32| format!("{} × {}", digits(size as f32), in_sum(w));
-            match learned {
-                [w, b] => {
-                    let mean = in_sum(mean as f32);
-                    Some(format!(
-                        "({} − {mean}) / {} + {}",
-                        digits(x),
-                        scaled(*w),
-                        in_sum(*b)
-                    ))
-                }
-                [w] => Some(format!("{} / {}", digits(x), scaled(*w))),
-                _ => None,
-            }
-        };
-        let learned = learned.as_deref();
+        });
+        let (numbers, result) = computed.unzip();
         Some(Formula {
-            rule: match config.is_rms_norm() {
-                true => "x / rms × w",
-                false => "(x − mean) / sd × w + b",
+            rule: match mean {
+                None => "x / rms × w",
+                Some(_) => "(x − mean) / sd × w + b",
             }
             .to_owned(),
-            numbers: learned.and_then(words),
-            result: learned.and_then(result).map(|result| result as f32),
+            numbers,
+            result,
             parts,
         })
     }
@@ -267,136 +249,6 @@ impl Place<'_> {
         })
     }
 
-    /// A query times a key, scaled.
-    fn score(&self, layer: usize) -> Option<Formula> {
-        let CellId {
-            pos, head, index, ..
-        } = self.cell;
-        let config = self.numbers.config();
-        if let Some(reach) = config.window_of(layer)
-            && pos - index >= reach
-        {
-            return Some(Formula {
-                rule: format!("masked: a query sees {reach} positions, its own included"),
-                numbers: None,
-                result: Some(f32::NEG_INFINITY),
-                parts: Vec::new(),
-            });
-        }
-        let mut hooks = self.hooks();
-        let sides = [
-            (hooks.next()?, pos, head),
-            (hooks.next()?, index, config.kv_head_of(head)),
-        ];
-        let d_head = config.d_head;
-        let vector = |(hook, pos, head): (HookPoint, usize, usize)| {
-            let row = self.numbers.row(hook, pos)?;
-            row.get(head * d_head..(head + 1) * d_head)
-        };
-        let (query, key) = (vector(sides[0])?, vector(sides[1])?);
-        let dot = dot(query, key);
-        let scale = config.attn_scale(layer);
-        let mut parts = Vec::new();
-        // Each is two cells.
-        for dim in greatest(query, key).into_iter().take(N_SHARES - 1) {
-            for (hook, pos, head) in sides {
-                let cell = Cell::Value(CellId {
-                    hook,
-                    pos,
-                    head,
-                    index: dim,
-                });
-                parts.push(Part {
-                    share: Some((f64::from(query[dim] * key[dim]) * scale) as f32),
-                    ..self.part(cell)
-                });
-            }
-        }
-        let names = sides.map(|(hook, ..)| short_name(hook));
-        Some(Formula {
-            rule: format!("{} × scale", names.join(" · ")),
-            numbers: Some(format!("{} × {}", digits(dot as f32), exact(scale as f32))),
-            result: Some((dot * scale) as f32),
-            parts,
-        })
-    }
-
-    /// A score's share of all scores of its query.
-    fn softmax(&self) -> Option<Formula> {
-        let hook = self.hooks().next()?;
-        let scores = self
-            .numbers
-            .attention_row(hook, self.cell.head, self.cell.pos)?;
-        let score = *scores.get(self.cell.index)?;
-        let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = scores
-            .iter()
-            .map(|score| f64::from(score - max).exp())
-            .sum();
-        Some(Formula {
-            rule: "exp(score − max) / sum over keys".to_owned(),
-            numbers: Some(format!(
-                "exp({} − {}) / {}",
-                digits(score),
-                in_sum(max),
-                digits(sum as f32)
-            )),
-            result: Some((f64::from(score - max).exp() / sum) as f32),
-            parts: vec![self.part(Cell::Value(CellId { hook, ..self.cell }))],
-        })
-    }
-
-    /// The values of every key, weighted by the pattern.
-    fn mixture(&self) -> Option<Formula> {
-        let CellId {
-            pos, head, index, ..
-        } = self.cell;
-        let mut hooks = self.hooks();
-        let (pattern, value) = (hooks.next()?, hooks.next()?);
-        let weights = self.numbers.attention_row(pattern, head, pos)?;
-        let value_head = self.numbers.config().kv_head_of(head);
-        let cell_of = |key: usize| CellId {
-            hook: value,
-            pos: key,
-            head: value_head,
-            index,
-        };
-        let values: Vec<f32> = (0..=pos)
-            .map(|key| self.numbers.value(cell_of(key)))
-            .collect::<Option<_>>()?;
-        // Keys beyond a sliding window are none of them.
-        let reach = value
-            .layer()
-            .and_then(|layer| self.numbers.config().window_of(layer));
-        let n_seen = weights.len().min(reach.unwrap_or(usize::MAX));
-        let order = greatest(weights, &values);
-        let key = *order.first()?;
-        let token = self.numbers.token_text(key);
-        let token = token.map_or_else(String::new, |token| format!(" “{token}”"));
-        let parts = order.into_iter().take(N_SHARES - 1).flat_map(|key| {
-            let share = Some(weights[key] * values[key]);
-            let attention = CellId {
-                hook: pattern,
-                index: key,
-                ..self.cell
-            };
-            [attention, cell_of(key)].map(|cell| Part {
-                share,
-                ..self.part(Cell::Value(cell))
-            })
-        });
-        Some(Formula {
-            rule: "pattern · v over keys".to_owned(),
-            numbers: Some(format!(
-                "{n_seen} keys; the most from {key}{token}: {} × {}",
-                digits(weights[key]),
-                in_sum(values[key])
-            )),
-            result: Some(dot(weights, &values) as f32),
-            parts: parts.collect(),
-        })
-    }
-
     /// A neuron's activation function; of a gated MLP that of the gate, times the up projection.
     fn activation(&self) -> Option<Formula> {
         let parts: Vec<Part> = self
@@ -423,6 +275,31 @@ impl Place<'_> {
             result: Some(result as f32),
             parts,
         })
+    }
+}
+
+/// A number of a norm's input, and what the norm makes of it.
+struct Normed {
+    x: f32,
+    /// What is taken off; none by an RMS norm.
+    mean: Option<f64>,
+    /// What it is divided by.
+    size: f64,
+}
+
+impl Normed {
+    /// In numbers, and what they come to.
+    fn computed(&self, w: f32, b: Option<f32>) -> (String, f32) {
+        let x = digits(self.x);
+        let x = match self.mean {
+            Some(mean) => format!("({x} − {})", in_sum(mean as f32)),
+            None => x,
+        };
+        let shift = b.map_or_else(String::new, |b| format!(" + {}", in_sum(b)));
+        let text = format!("{x} / {} × {}{shift}", digits(self.size as f32), in_sum(w));
+        let normalized = (f64::from(self.x) - self.mean.unwrap_or(0.0)) / self.size;
+        let result = normalized * f64::from(w) + f64::from(b.unwrap_or(0.0));
+        (text, result as f32)
     }
 }
 
