@@ -16,6 +16,7 @@ use assert_cmd::Command;
 use common::program::{PROGRAM, assert_refused, output, run};
 use common::{FAMILIES, fixture, read_f32_tensors, read_ids};
 use llmscope::config::ModelConfig;
+use llmscope::model::{LoadSettings, Model, ModelSource};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
@@ -665,6 +666,25 @@ fn trace_saves_only_the_hooks_asked_for_over_prompt_and_continuation() {
     assert_eq!(about["prompt_tokens"], json!([1, 2, 3]));
     assert_eq!(about["model"], "demo");
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_summary_counts_the_bytes_that_the_loaded_model_takes() {
+    for file in ["gpt2-Q8_0.gguf", "llama-F16.gguf"] {
+        let path = fixture("formats").join(file);
+        let path = path.to_str().unwrap();
+        let source: ModelSource = path.parse().unwrap();
+        let model = Model::load(&source, &LoadSettings::default(), &mut |_| {}).unwrap();
+        let expected = model.weights().unwrap().byte_count();
+
+        let summary: Value =
+            serde_json::from_str(&stdout(["summary", "--json", "--model", path])).unwrap();
+
+        assert_eq!(summary["total"]["bytes"], expected, "{file}");
+        let parts = summary["parts"].as_array().unwrap().iter();
+        let sum: u64 = parts.map(|part| part["bytes"].as_u64().unwrap()).sum();
+        assert_eq!(sum, expected, "{file}");
+    }
 }
 
 #[test]

@@ -12,10 +12,12 @@ use super::bytes::ByteSize;
 use super::error::CliError;
 use super::prompt::PromptArgs;
 use crate::ablation::Ablation;
-use crate::config::{Family, ModelConfig};
+use crate::config::{Family, ModelConfig, WeightSpec};
 use crate::engine::default_trace_memory;
 use crate::layout::Kind;
-use crate::model::{ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings};
+use crate::model::{
+    ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings, TensorBytes,
+};
 
 /// Which model.
 #[derive(Clone, Debug, Args)]
@@ -251,6 +253,32 @@ impl ModelArgs {
         match self.arch() {
             Some(config) => Ok(config),
             None => Ok(self.model.read_config(self.offline)?),
+        }
+    }
+
+    /// The shape, and what its tensors take in memory where that is known one by one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such model or what describes it can't be used.
+    pub fn sizes(&self) -> Result<(ModelConfig, TensorBytes), CliError> {
+        match self.arch() {
+            Some(config) => Ok((config, TensorBytes::default())),
+            None => Ok(self.model.read_sizes(self.offline, self.dtype.into())?),
+        }
+    }
+
+    /// The bytes that a tensor takes in memory.
+    pub fn bytes_of(&self, spec: &WeightSpec, config: &ModelConfig, sizes: &TensorBytes) -> u64 {
+        let plain = spec.element_count() as u64 * self.dtype.byte_count();
+        sizes.of(spec, config).unwrap_or(plain)
+    }
+
+    /// The precision of the weights; `stored` where tensors differ in it.
+    pub fn dtype_name(&self, sizes: &TensorBytes) -> &'static str {
+        match self.dtype {
+            DtypeArg::Auto if !sizes.is_empty() => "stored",
+            dtype => dtype.name(),
         }
     }
 

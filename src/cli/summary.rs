@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::options::ModelArgs;
 use crate::analysis::{SummaryNode, grouped, human_bytes, shape_facts};
 use crate::config::ModelConfig;
+use crate::model::TensorBytes;
 
 /// Options of `summary`.
 #[derive(Clone, Debug, Args)]
@@ -94,8 +95,8 @@ struct Amount {
 }
 
 pub(super) fn run(args: &SummaryArgs) -> Result<(), CliError> {
-    let config = args.model.config()?;
-    let summary = Summary::new(&args.model, &config);
+    let (config, sizes) = args.model.sizes()?;
+    let summary = Summary::new(&args.model, &config, &sizes);
     if args.json {
         return super::print_json(&summary);
     }
@@ -128,11 +129,8 @@ impl Part {
 }
 
 impl Summary {
-    fn new(args: &ModelArgs, config: &ModelConfig) -> Self {
-        let bytes_per_number = args.dtype.byte_count();
-        let tree = SummaryNode::of_model(config, &|spec| {
-            spec.element_count() as u64 * bytes_per_number
-        });
+    fn new(args: &ModelArgs, config: &ModelConfig, sizes: &TensorBytes) -> Self {
+        let tree = SummaryNode::of_model(config, &|spec| args.bytes_of(spec, config, sizes));
         Self {
             model: args.name(),
             family: config.family.name(),
@@ -155,7 +153,7 @@ impl Summary {
             }),
             sliding_window: config.sliding_window.map(|window| window.n_pos),
             facts: shape_facts(config),
-            dtype: args.dtype.name(),
+            dtype: args.dtype_name(sizes),
             total: Amount::of(&tree),
             parts: tree.children.iter().map(Part::of).collect(),
             tree,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Watch;
 use super::checkpoint::{self, Checkpoint, Gguf, Part, ReadPlan, read_small};
 use super::error::ModelError;
+use super::sizes::TensorBytes;
 use super::tensors::Stored;
 use super::tokenizer::{AddedToken, Tokenizer, WordSplit, byte_level, merge_of_line};
 use crate::config::ModelConfig;
@@ -142,6 +143,19 @@ impl ModelFiles {
             Self::Gguf(gguf) => gguf.into_checkpoint(config),
         };
         checkpoint::read(&checkpoint, config, plan, watch)
+    }
+
+    /// What each tensor will take in memory, where that is not what the precision says of every number:
+    /// in a file whose matrices may be quantised.
+    pub(super) fn kept_bytes(
+        self,
+        config: &ModelConfig,
+        plan: ReadPlan<'_>,
+    ) -> Result<TensorBytes, ModelError> {
+        match self {
+            Self::Gguf(gguf) => checkpoint::kept_bytes(&gguf.into_checkpoint(config), config, plan),
+            Self::Demo | Self::Folder { .. } => Ok(TensorBytes::default()),
+        }
     }
 
     /// The tokenizer, or none where there is none.

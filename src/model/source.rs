@@ -7,9 +7,11 @@ use std::str::FromStr;
 
 use candle_core::{DType, Device};
 
+use super::checkpoint::ReadPlan;
 use super::error::ModelError;
 use super::files::ModelFiles;
 use super::hub::{Extent, HubName};
+use super::sizes::TensorBytes;
 use super::{Watch, hub};
 use crate::config::ModelConfig;
 
@@ -140,6 +142,26 @@ impl ModelSource {
     pub fn read_config(&self, is_offline: bool) -> Result<ModelConfig, ModelError> {
         self.open(is_offline, Extent::Config, &mut |_| Ok(()))?
             .config()
+    }
+
+    /// Reads the model's shape and, where a file says so tensor by tensor, what each will take in memory.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such model or what describes it can't be used.
+    pub fn read_sizes(
+        &self,
+        is_offline: bool,
+        precision: Precision,
+    ) -> Result<(ModelConfig, TensorBytes), ModelError> {
+        let files = self.open(is_offline, Extent::Config, &mut |_| Ok(()))?;
+        let config = files.config()?;
+        let plan = ReadPlan {
+            dtype: precision.asked(),
+            device: &Device::Cpu,
+        };
+        let bytes = files.kept_bytes(&config, plan)?;
+        Ok((config, bytes))
     }
 
     pub(super) fn open(

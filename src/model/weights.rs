@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use candle_core::{DType, Result, Tensor};
 
+use super::sizes::TensorBytes;
 use super::tensors::Stored;
 use crate::config::{Family, ModelConfig, Stripes, WeightSlice};
 
@@ -33,9 +34,10 @@ impl Weights {
         self.tensors.values().map(Stored::byte_count).sum()
     }
 
-    /// The bytes that a tensor of the checkpoint takes in memory, if there is such a tensor.
-    pub fn bytes_of(&self, key: &str) -> Option<u64> {
-        self.tensors.get(key).map(Stored::byte_count)
+    /// The bytes that each tensor takes in memory.
+    pub fn tensor_bytes(&self) -> TensorBytes {
+        let tensors = self.tensors.iter();
+        TensorBytes::new(tensors.map(|(name, stored)| (name.clone(), stored.byte_count())))
     }
 
     /// The bytes that a number takes in memory, rounded up; where tensors differ, the most.

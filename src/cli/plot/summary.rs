@@ -22,11 +22,10 @@ pub struct SummaryPlotArgs {
 
 impl SummaryPlotArgs {
     pub(super) fn plot(&self) -> Result<Plot, CliError> {
-        let config = self.model.config()?;
-        let bytes_per_number = self.model.dtype.byte_count();
-        let tree = SummaryNode::of_model(&config, &|spec| {
-            spec.element_count() as u64 * bytes_per_number
-        });
+        let (config, sizes) = self.model.sizes()?;
+        let dtype = self.model.dtype_name(&sizes);
+        let tree =
+            SummaryNode::of_model(&config, &|spec| self.model.bytes_of(spec, &config, &sizes));
         let mut table = Table::new(
             "summary",
             self.model.name(),
@@ -39,7 +38,7 @@ impl SummaryPlotArgs {
             ],
         );
         table.title = format!("Parameters of {} by part", self.model.name());
-        table.ask("dtype", self.model.dtype.name());
+        table.ask("dtype", dtype);
         table
             .facts
             .insert("parameters", Cell::Count(tree.parameters));
@@ -84,7 +83,7 @@ impl SummaryPlotArgs {
                 "{} parameters, {} as {}: {} layers of {} heads and {} neurons, {} wide",
                 grouped(tree.parameters),
                 human_bytes(tree.bytes),
-                self.model.dtype.name(),
+                dtype,
                 config.n_layers,
                 config.n_heads,
                 grouped(config.d_mlp as u64),

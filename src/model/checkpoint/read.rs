@@ -14,6 +14,7 @@ use super::{Checkpoint, Numbers, Order, Wanted};
 use crate::config::ModelConfig;
 use crate::model::error::ModelError;
 use crate::model::memory::Need;
+use crate::model::sizes::TensorBytes;
 use crate::model::tensors::Stored;
 use crate::model::{LoadProgress, Watch};
 use crate::weight::WeightPoint;
@@ -84,6 +85,24 @@ pub(in crate::model) fn read(
     // The largest first, so that no thread is left with it at the end.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.wanted.byte_count()));
     read_all(&tasks, n_threads, plan.device, watch)
+}
+
+/// The bytes that each tensor would take in memory, by name.
+///
+/// # Errors
+///
+/// If a tensor is missing or not as the model has it.
+pub(in crate::model) fn kept_bytes(
+    checkpoint: &Checkpoint,
+    config: &ModelConfig,
+    plan: ReadPlan<'_>,
+) -> Result<TensorBytes, ModelError> {
+    let tasks = tasks(checkpoint, config, plan)?;
+    Ok(TensorBytes::new(
+        tasks
+            .iter()
+            .map(|task| (task.name.clone(), task.kept_bytes())),
+    ))
 }
 
 fn tasks<'a>(

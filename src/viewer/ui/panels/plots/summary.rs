@@ -13,7 +13,7 @@ use super::parts::{Cached, note};
 use super::{PlotView, nothing_yet};
 use crate::analysis::{SummaryNode, grouped, human_bytes, shape_facts};
 use crate::color::Theme;
-use crate::config::{ModelConfig, WeightSpec};
+use crate::config::ModelConfig;
 use crate::layout::Cell;
 use crate::model::Weights;
 use crate::viewer::ui::panels::Intent;
@@ -45,14 +45,14 @@ impl SummaryPlot {
         let config = &model.config;
         let weights = model.weights.as_deref();
         // A shape alone has no numbers to count the bytes of: those of f32 then.
-        let bytes_of = |spec: &WeightSpec| {
-            let stored = weights.and_then(|weights| weights.bytes_of(&spec.name));
-            stored.unwrap_or(4 * spec.element_count() as u64)
-        };
         let key = (config.clone(), weights.map(Weights::byte_count));
-        let tree = self
-            .tree
-            .get(key, |(config, _)| SummaryNode::of_model(config, &bytes_of));
+        let tree = self.tree.get(key, |(config, _)| {
+            let sizes = weights.map(Weights::tensor_bytes).unwrap_or_default();
+            SummaryNode::of_model(config, &|spec| {
+                let plain = 4 * spec.element_count() as u64;
+                sizes.of(spec, config).unwrap_or(plain)
+            })
+        });
         ui.label(RichText::new(&model.name).strong());
         note(ui, view.theme, facts(config, tree, weights.is_some()));
         ui.horizontal(|ui| {
