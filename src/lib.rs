@@ -31,7 +31,8 @@
 //! #### Model ([`model`])
 //!
 //! Reads weights and tokens, runs the forward pass, and hands every value at a hook point to a
-//! [`Recorder`](model::Recorder). The only module that knows candle and tokenizers.
+//! [`Recorder`](model::Recorder). A checkpoint that is not on this machine is fetched from the Hugging
+//! Face Hub first. The only module that knows candle and tokenizers.
 //!
 //! #### Experts beside it ([`analysis`], [`layout`], [`color`])
 //!
@@ -41,8 +42,9 @@
 //! #### The seam ([`engine`])
 //!
 //! One named worker thread owns the model. Requests go to it and updates come back through bounded
-//! channels: a slow reader makes it wait, and loses nothing. While no request waits it reads the end
-//! of each layer through the logit lens: what the model would say if it ended there.
+//! channels: a slow reader makes it wait, and loses nothing. Another model is loaded on a thread beside
+//! it, and takes the first one's place when it is ready. While no request waits the worker reads the
+//! end of each layer through the logit lens: what the model would say if it ended there.
 //!
 //! #### What people see ([`viewer`], behind the cargo feature of that name)
 //!

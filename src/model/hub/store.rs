@@ -1,4 +1,4 @@
-//! The cache, as Python's `huggingface_hub` lays it out: contents under their ETags in `blobs`, names
+//! The cache, as Python's `huggingface_hub` lays it out: contents in `blobs`, each under its ETag, names
 //! that lead there in `snapshots/<commit>`, and the commit of each branch in `refs`.
 
 use std::collections::BTreeSet;
