@@ -16,10 +16,11 @@ use anyhow::{Context as _, Result};
 use candle_core::{Device, Tensor};
 use llmscope::config::ModelConfig;
 use llmscope::hook::HookPoint;
-use llmscope::model::{Capture, Model, Recorder, Session};
+use llmscope::model::{Capture, LoadSettings, Model, ModelSource, Precision, Recorder, Session};
 use llmscope::trace::ActivationCache;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
 
 /// A Python with torch and transformers.
 const PYTHON_VARIABLE: &str = "LLMSCOPE_PYTHON";
@@ -88,7 +89,10 @@ fn on_processor() -> Option<f64> {
 }
 
 fn main() -> Result<()> {
-    let model = random_model("gpt2")?;
+    let checkpoint = random_checkpoint("gpt2")?;
+    let model = load(&checkpoint, Precision::F32)?;
+    let model_q8_0 = load(&checkpoint, Precision::Q8_0)?;
+    drop(checkpoint);
     let tokens: Vec<u32> = (0..PROMPT_TOKENS as u32).map(|i| i * 37 % 50_257).collect();
     let mut python = Python::start()?;
     let mut times = Times::default();
@@ -123,6 +127,15 @@ fn main() -> Result<()> {
             pytorch(&mut times, "step", "pytorch_step")?;
             times.time("step", || capture(&model, &mut session, &[11], logits))?;
         }
+        let mut session = model_q8_0.session();
+        times.time("pass_q8_0", || {
+            capture(&model_q8_0, &mut session, &tokens, Logits::All)
+        })?;
+        for _ in 0..2 {
+            times.time("step_q8_0", || {
+                capture(&model_q8_0, &mut session, &[11], Logits::All)
+            })?;
+        }
     }
     let long = long_text(&model)?;
     for (what, of) in &times.0 {
@@ -139,6 +152,8 @@ fn main() -> Result<()> {
         "pass_over_pytorch": times.ratio("pass", "pytorch_pass"),
         "pass_last_over_pytorch": times.ratio("pass_last", "pytorch_pass_last"),
         "step_over_pytorch": times.ratio("step", "pytorch_step"),
+        "pass_q8_0_over_pytorch": times.ratio("pass_q8_0", "pytorch_pass"),
+        "step_q8_0_over_pytorch": times.ratio("step_q8_0", "pytorch_step"),
         "capture_over_none": times.ratio("pass", "pass_plain"),
         "capture_over_none_last": times.ratio("pass_last", "pass_last_plain"),
         "step_capture_over_none": times.ratio("step", "step_plain"),
@@ -293,8 +308,8 @@ impl Drop for Python {
     }
 }
 
-/// A model of a published shape with random weights.
-fn random_model(preset: &str) -> Result<Model> {
+/// A checkpoint of a published shape with random weights.
+fn random_checkpoint(preset: &str) -> Result<TempDir> {
     let config =
         ModelConfig::preset(preset).ok_or_else(|| anyhow::anyhow!("{preset} is no known shape"))?;
     let mut rng = ChaCha8Rng::seed_from_u64(7);
@@ -306,5 +321,20 @@ fn random_model(preset: &str) -> Result<Model> {
         let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu)?;
         weights.insert(spec.name, tensor);
     }
-    Ok(Model::from_tensors(preset, config, weights, Device::Cpu)?)
+    let folder = TempDir::new()?;
+    std::fs::write(
+        folder.path().join("config.json"),
+        config.to_json().to_string(),
+    )?;
+    candle_core::safetensors::save(&weights, folder.path().join("model.safetensors"))?;
+    Ok(folder)
+}
+
+fn load(folder: &TempDir, precision: Precision) -> Result<Model> {
+    let settings = LoadSettings {
+        precision,
+        ..LoadSettings::default()
+    };
+    let source = ModelSource::Folder(folder.path().to_owned());
+    Ok(Model::load(&source, &settings, &mut |_| {})?)
 }

@@ -18,6 +18,7 @@ use crate::layout::Kind;
 use crate::model::{
     ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings, TensorBytes,
 };
+use crate::weight::WeightPoint;
 
 /// Which model.
 #[derive(Clone, Debug, Args)]
@@ -236,6 +237,9 @@ pub enum DtypeArg {
     F16,
     /// 16 bits, brain float
     Bf16,
+    /// Matrices in 8 bits, all else in 32
+    #[value(name = "q8_0")]
+    Q8_0,
 }
 
 impl ModelArgs {
@@ -270,8 +274,8 @@ impl ModelArgs {
 
     /// The bytes that a tensor takes in memory.
     pub fn bytes_of(&self, spec: &WeightSpec, config: &ModelConfig, sizes: &TensorBytes) -> u64 {
-        let plain = spec.element_count() as u64 * self.dtype.byte_count();
-        sizes.of(spec, config).unwrap_or(plain)
+        let known = sizes.of(spec, config);
+        known.unwrap_or_else(|| self.dtype.byte_count(config, spec))
     }
 
     /// The precision of the weights; `stored` where tensors differ in it.
@@ -376,11 +380,18 @@ impl FromStr for Size {
 }
 
 impl DtypeArg {
-    /// Bytes of one number.
-    pub fn byte_count(self) -> u64 {
+    /// Bytes of a tensor of a model of this shape. A table that tokens are looked up in stays as it is.
+    pub fn byte_count(self, config: &ModelConfig, spec: &WeightSpec) -> u64 {
+        let n_numbers = spec.element_count() as u64;
+        let is_looked_up = [WeightPoint::Embed, WeightPoint::PosEmbed]
+            .into_iter()
+            .filter(|weight| config.has_weight(*weight))
+            .any(|weight| config.weight_slice(weight).key == spec.name);
         match self {
-            Self::Auto | Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
+            // 32 numbers of 8 bits and a scale of 16.
+            Self::Q8_0 if spec.shape.len() == 2 && !is_looked_up => n_numbers * 34 / 32,
+            Self::Auto | Self::F32 | Self::Q8_0 => 4 * n_numbers,
+            Self::F16 | Self::Bf16 => 2 * n_numbers,
         }
     }
 
@@ -390,6 +401,7 @@ impl DtypeArg {
             Self::Auto | Self::F32 => "f32",
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
+            Self::Q8_0 => "q8_0",
         }
     }
 }
@@ -401,6 +413,7 @@ impl From<DtypeArg> for Precision {
             DtypeArg::F32 => Self::F32,
             DtypeArg::F16 => Self::F16,
             DtypeArg::Bf16 => Self::Bf16,
+            DtypeArg::Q8_0 => Self::Q8_0,
         }
     }
 }

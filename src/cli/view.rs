@@ -59,7 +59,7 @@ pub fn run(_args: &ViewArgs, _given: &[OsString]) -> Result<(), CliError> {
 #[cfg(feature = "viewer")]
 pub fn run(args: &ViewArgs, given: &[OsString]) -> Result<(), CliError> {
     use super::stage;
-    use crate::model::SamplerSettings;
+    use crate::model::{SamplerSettings, leave_a_core};
     use crate::viewer::app::{ViewerOptions, run_window};
     use crate::viewer::settings_file;
 
@@ -81,6 +81,7 @@ pub fn run(args: &ViewArgs, given: &[OsString]) -> Result<(), CliError> {
         Some(path) => stage::live_replay(stage::open_trace(path)?)?,
         None => stage::live_subject_without(&args.run, &args.ablate)?,
     };
+    leave_a_core();
     run_window(subject, &options)?;
     Ok(())
 }

@@ -9,6 +9,7 @@ mod direct;
 mod error;
 mod files;
 mod gradients;
+mod heap;
 mod hub;
 mod integration;
 mod kernel;
@@ -64,6 +65,15 @@ pub struct LoadSettings {
     pub precision: Precision,
     /// Whether the Hub may be asked; when `true` only files already fetched are used.
     pub is_offline: bool,
+}
+
+/// Leaves one of the processor's cores to others, from now on and for every model, where it has several:
+/// so frames are drawn while a model computes.
+///
+/// Only what kernels compute keeps to it: f32 and Q8_0 on the processor, which is nearly all.
+pub fn leave_a_core() {
+    let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+    kernel::limit_threads(n_cores - 1);
 }
 
 /// A checkpoint in memory, ready to run.
@@ -149,9 +159,11 @@ impl Model {
         }
         let plan = ReadPlan {
             dtype: settings.precision.asked(),
+            quantized: settings.precision.quantized(),
             device: &device,
         };
         let weights = files.read_weights(&config, plan, progress)?;
+        heap::keep_freed();
         let net = Net::load(&config, &weights)?;
         let vocab = tokenizer
             .as_ref()

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 
 use super::checkpoint::ReadPlan;
@@ -58,6 +59,8 @@ pub enum Precision {
     F16,
     /// 16 bits, brain float.
     Bf16,
+    /// Matrices in 8 bits a number, in blocks of 32 with one scale each; all else in 32 bits.
+    Q8_0,
 }
 
 impl FromStr for ModelSource {
@@ -117,11 +120,16 @@ impl Precision {
     /// What was asked for.
     pub(super) fn asked(self) -> Option<DType> {
         match self {
-            Self::Auto => None,
+            Self::Auto | Self::Q8_0 => None,
             Self::F32 => Some(DType::F32),
             Self::F16 => Some(DType::F16),
             Self::Bf16 => Some(DType::BF16),
         }
+    }
+
+    /// What matrices of plain numbers are to become.
+    pub(super) fn quantized(self) -> Option<GgmlDType> {
+        (self == Self::Q8_0).then_some(GgmlDType::Q8_0)
     }
 }
 
@@ -158,6 +166,7 @@ impl ModelSource {
         let config = files.config()?;
         let plan = ReadPlan {
             dtype: precision.asked(),
+            quantized: precision.quantized(),
             device: &Device::Cpu,
         };
         let bytes = files.kept_bytes(&config, plan)?;

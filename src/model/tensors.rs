@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::quantized::QTensor;
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Result, Tensor, bail};
 
-use crate::config::ModelConfig;
+use crate::config::{Family, ModelConfig};
 use crate::weight::WeightPoint;
 
 /// A weight in memory.
@@ -49,6 +49,23 @@ impl From<Tensor> for Stored {
     fn from(tensor: Tensor) -> Self {
         Self::Plain(tensor)
     }
+}
+
+/// A matrix in blocks of a few bits a number; `is_in_out` if it lies `[in, out]`.
+pub(super) fn quantized(matrix: &Tensor, dtype: GgmlDType, is_in_out: bool) -> Result<Stored> {
+    let out_in = if is_in_out {
+        matrix.t()?.contiguous()?
+    } else {
+        matrix.clone()
+    };
+    Ok(Stored::Quantized(Arc::new(QTensor::quantize(
+        &out_in, dtype,
+    )?)))
+}
+
+/// Whether checkpoints of this family have this tensor as `[in, out]`.
+pub(super) fn is_in_out(family: Family, key: &str) -> bool {
+    family == Family::Gpt2 && key.starts_with("h.")
 }
 
 /// The weights that a net is built from.

@@ -6,8 +6,8 @@ use std::ops::Range;
 use candle_core::{DType, Result, Tensor};
 
 use super::sizes::TensorBytes;
-use super::tensors::Stored;
-use crate::config::{Family, ModelConfig, Stripes, WeightSlice};
+use super::tensors::{Stored, is_in_out};
+use crate::config::{ModelConfig, Stripes, WeightSlice};
 
 /// The learned weights of a model in memory, shared with it.
 #[derive(Clone, Debug)]
@@ -76,17 +76,13 @@ impl Weights {
     fn tensor(&self, key: &str) -> Option<Tensor> {
         let stored = self.tensors.get(key)?;
         let tensor = stored.dequantized().ok()?;
-        let is_turned = matches!(stored, Stored::Quantized(_)) && self.is_in_out(key);
+        let is_turned =
+            matches!(stored, Stored::Quantized(_)) && is_in_out(self.config.family, key);
         if is_turned {
             tensor.t().ok()
         } else {
             Some(tensor)
         }
-    }
-
-    /// Whether the checkpoint has this matrix as `[in, out]`.
-    fn is_in_out(&self, key: &str) -> bool {
-        self.config.family == Family::Gpt2 && key.starts_with("h.")
     }
 }
 

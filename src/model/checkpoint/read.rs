@@ -15,7 +15,7 @@ use crate::config::ModelConfig;
 use crate::model::error::ModelError;
 use crate::model::memory::Need;
 use crate::model::sizes::TensorBytes;
-use crate::model::tensors::Stored;
+use crate::model::tensors::{Stored, is_in_out};
 use crate::model::{LoadProgress, Watch};
 use crate::weight::WeightPoint;
 
@@ -30,6 +30,8 @@ pub(in crate::model) struct ReadPlan<'a> {
     /// The precision asked for; none keeps quantised matrices as the file has them, and all else as
     /// f32.
     pub(in crate::model) dtype: Option<DType>,
+    /// What matrices that the file has as plain numbers become, if they are to be quantised.
+    pub(in crate::model) quantized: Option<GgmlDType>,
     /// Where.
     pub(in crate::model) device: &'a Device,
 }
@@ -39,6 +41,11 @@ pub(in crate::model) struct ReadPlan<'a> {
 pub(super) enum Kept {
     Plain(DType),
     Quantized(GgmlDType),
+    /// Read as f32 and quantised here; `is_in_out` if the file has the matrix `[in, out]`.
+    Made {
+        dtype: GgmlDType,
+        is_in_out: bool,
+    },
 }
 
 /// A tensor to be read.
@@ -118,6 +125,7 @@ fn tasks<'a>(
             (None, Numbers::Blocks(dtype)) if wanted.spec.shape.len() == 2 => {
                 Some(Kept::Quantized(*dtype))
             }
+            (None, Numbers::Plain(_)) => plan.made_of(config, &wanted),
             _ => None,
         };
         let numbers = Kept::Plain(plan.dtype.unwrap_or(DType::F32));
@@ -135,12 +143,30 @@ fn tasks<'a>(
     Ok(tasks)
 }
 
+impl ReadPlan<'_> {
+    /// What a matrix of plain numbers is to become, if rows of it are whole blocks.
+    fn made_of(&self, config: &ModelConfig, wanted: &Wanted<'_>) -> Option<Kept> {
+        let dtype = self.quantized?;
+        let is_in_out = is_in_out(config.family, &wanted.spec.name);
+        let n_in = match (wanted.spec.shape.as_slice(), is_in_out) {
+            ([n_in, _], true) | ([_, n_in], false) => *n_in,
+            _ => return None,
+        };
+        n_in.is_multiple_of(dtype.block_size())
+            .then_some(Kept::Made { dtype, is_in_out })
+    }
+}
+
 impl Task<'_> {
     /// Bytes of the tensor in memory.
     fn kept_bytes(&self) -> u64 {
         match self.kept {
             Kept::Plain(dtype) => (self.wanted.spec.element_count() * dtype.size_in_bytes()) as u64,
             Kept::Quantized(_) => self.wanted.byte_count(),
+            Kept::Made { dtype, .. } => {
+                let n_blocks = self.wanted.spec.element_count() / dtype.block_size();
+                (n_blocks * dtype.type_size()) as u64
+            }
         }
     }
 
@@ -155,6 +181,8 @@ impl Task<'_> {
             // A piece as it is read, and as it is converted.
             Kept::Plain(_) => self.wanted.byte_count().min(PIECE_BYTES as u64) * 4,
             Kept::Quantized(_) => self.wanted.byte_count(),
+            // As f32, and once more to be turned.
+            Kept::Made { .. } => 2 * 4 * self.wanted.spec.element_count() as u64,
         };
         moved + copied
     }

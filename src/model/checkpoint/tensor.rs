@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use super::read::{Kept, Task};
 use super::{Numbers, Order, Part, Wanted};
 use crate::model::error::ModelError;
-use crate::model::tensors::Stored;
+use crate::model::tensors::{Stored, quantized};
 
 /// Bytes read at once to be converted; as many stay in a core's own cache.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
@@ -31,6 +31,7 @@ impl TensorReader<'_> {
         let shape = task.wanted.order.file_shape(&task.wanted.spec.shape);
         let dtype = match task.kept {
             Kept::Plain(dtype) => dtype,
+            Kept::Made { .. } => DType::F32,
             Kept::Quantized(dtype) => {
                 let bytes = source.whole(&task.wanted)?;
                 let storage = QStorage::from_data(bytes.into(), self.device, dtype)?;
@@ -47,10 +48,14 @@ impl TensorReader<'_> {
             }
             _ => self.converted(&source, task, dtype)?.reshape(shape)?,
         };
-        Ok(Stored::Plain(match task.wanted.order {
+        let tensor = match task.wanted.order {
             Order::Transposed => tensor.t()?.contiguous()?,
             _ => tensor,
-        }))
+        };
+        match task.kept {
+            Kept::Made { dtype, is_in_out } => Ok(quantized(&tensor, dtype, is_in_out)?),
+            _ => Ok(Stored::Plain(tensor)),
+        }
     }
 
     /// The numbers of a tensor of floats, read into the memory they stay in.

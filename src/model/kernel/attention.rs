@@ -1,13 +1,13 @@
-//! Attention, head by head: scores, softmax, and the mix of values.
+//! Attention, head by head: scores and the mix of values.
 
 use std::ops::Range;
 
 use super::cache::{Head, LayerCache};
 use super::in_out::add_rows;
-use super::math::{exp, fold};
 use super::out_in::dot;
 use super::simd::{Simd, Work, run};
-use super::threads::{share, share_rows};
+use super::softmax::unmasked;
+use super::threads::share;
 use super::tile::{Ahead, Room, multiply, pack, pack_turned, padded, panel_columns, panels};
 
 /// The shape of attention.
@@ -113,7 +113,7 @@ impl Work for HeadScores<'_> {
                 .take(seen.end)
                 .skip(seen.start);
             for (key, score) in keys {
-                *score = dot(simd, query(0), key) * scale;
+                *score = dot(simd, key, &[], query(0)) * scale;
             }
             return;
         }
@@ -145,68 +145,6 @@ impl Work for HeadScores<'_> {
             });
         }
     }
-}
-
-/// The softmax of every row of `scores`, `[n, width]`.
-pub(super) fn softmax(scores: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; scores.len()];
-    share_rows(&mut out, width, |first, out| {
-        let scores = &scores[first * width..][..out.len()];
-        run(Softmax { scores, width, out });
-    });
-    out
-}
-
-struct Softmax<'a> {
-    scores: &'a [f32],
-    width: usize,
-    out: &'a mut [f32],
-}
-
-impl Work for Softmax<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let rows = self.scores.chunks_exact(self.width);
-        for (out, scores) in self.out.chunks_exact_mut(self.width).zip(rows) {
-            // What is masked at the end comes to zero.
-            let n = unmasked(scores, f32::NEG_INFINITY);
-            let (out, masked) = out.split_at_mut(n);
-            let scores = &scores[..n];
-            let larger = |a: f32, b: f32| if b > a { b } else { a };
-            let most = fold(scores, f32::NEG_INFINITY, larger, larger);
-            for (out, score) in out.iter_mut().zip(scores) {
-                *out = exp(simd, score - most);
-            }
-            let total = fold(out, 0.0, |sum, x| sum + x, |a, b| a + b);
-            let scale = 1.0 / total;
-            for out in out {
-                *out *= scale;
-            }
-            // Of a row of nothing but masked scores, or with a NaN, nothing is a number.
-            masked.fill(0.0 / total);
-        }
-    }
-}
-
-/// How many numbers of a row come before all that are `masked` at its end, rounded up to whole steps.
-#[inline(always)]
-fn unmasked(row: &[f32], masked: f32) -> usize {
-    const STEP: usize = 16;
-    let mut n = row.len();
-    while n > 0 {
-        let first = (n - 1) / STEP * STEP;
-        let mut is_masked = true;
-        for number in &row[first..n] {
-            is_masked &= *number == masked;
-        }
-        if !is_masked {
-            break;
-        }
-        n = first;
-    }
-    n
 }
 
 /// The mix, `[query, head, d_head]`, of a cache's values by a pattern, `[head, query, key]`.

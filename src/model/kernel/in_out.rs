@@ -16,6 +16,8 @@ pub(super) struct RowsInOut<'a> {
     pub weight: &'a [f32],
     pub n_out: usize,
     pub columns: Range<usize>,
+    /// Where columns begin that will probably be computed after these.
+    pub later: usize,
     pub place: Place<'a>,
 }
 
@@ -58,14 +60,15 @@ impl<'a> RowsInOut<'a> {
         let n_rows = self.place.out.len();
         let (first, block) = if block.end < self.n_in {
             let later = block.end..(block.end + block.len()).min(self.n_in);
-            (columns.start, later)
+            (self.columns.start + columns.start, later)
+        } else if columns.end < self.columns.len() {
+            (self.columns.start + columns.end, 0..block.len())
+        } else if self.later < self.n_out {
+            (self.later, 0..block.len())
         } else {
-            (columns.end, 0..block.len())
-        };
-        if first >= self.columns.len() {
             return Ahead::nothing();
-        }
-        let first = block.start * self.n_out + self.columns.start + first;
+        };
+        let first = block.start * self.n_out + first;
         let steps = n_rows.div_ceil(8) * block.len();
         Ahead::new(self.weight, block.len(), (first, self.n_out, width), steps)
     }
@@ -111,31 +114,42 @@ pub(super) fn add_rows<S: Simd>(
 ) {
     /// Rows that are read side by side.
     const ROWS: usize = 8;
+    let (chunks, rest) = numbers.as_chunks::<ROWS>();
+    for (numbers, rows) in chunks.iter().zip(rows.chunks(ROWS * stride)) {
+        add_some(simd, *numbers, rows, stride, &columns, sums);
+    }
+    let rows = rows.chunks(stride).skip(chunks.len() * ROWS);
+    for (number, row) in rest.iter().zip(rows) {
+        add_some(simd, [*number], row, stride, &columns, sums);
+    }
+}
+
+#[inline(always)]
+fn add_some<S: Simd, const ROWS: usize>(
+    simd: S,
+    numbers: [f32; ROWS],
+    rows: &[f32],
+    stride: usize,
+    columns: &Range<usize>,
+    sums: &mut [f32],
+) {
+    let mut parts: [&[f32]; ROWS] = [&[]; ROWS];
+    let mut factors = [simd.splat(0.0); ROWS];
+    for at in 0..ROWS {
+        parts[at] = &rows[at * stride..][columns.clone()];
+        factors[at] = simd.splat(numbers[at]);
+    }
     let n_whole = columns.len() / S::LANES * S::LANES;
-    for (numbers, rows) in numbers.chunks(ROWS).zip(rows.chunks(ROWS * stride)) {
-        // Where rows are missing the last one is added again, times zero.
-        let last = numbers.len() - 1;
-        let mut parts: [&[f32]; ROWS] = [&[]; ROWS];
-        let mut factors = [0.0; ROWS];
-        for at in 0..ROWS {
-            parts[at] = &rows[at.min(last) * stride..][columns.clone()];
-            factors[at] = if at <= last { numbers[at] } else { 0.0 };
+    for first in (0..n_whole).step_by(S::LANES) {
+        let mut sum = simd.load(&sums[first..]);
+        for (factor, row) in factors.into_iter().zip(parts) {
+            sum = simd.mul_add(factor, simd.load(&row[first..]), sum);
         }
-        let mut vectors = [simd.splat(0.0); ROWS];
-        for (vector, factor) in vectors.iter_mut().zip(factors) {
-            *vector = simd.splat(factor);
-        }
-        for first in (0..n_whole).step_by(S::LANES) {
-            let mut sum = simd.load(&sums[first..]);
-            for (factor, row) in vectors.into_iter().zip(parts) {
-                sum = simd.mul_add(factor, simd.load(&row[first..]), sum);
-            }
-            simd.store(sum, &mut sums[first..]);
-        }
-        for column in n_whole..columns.len() {
-            for (factor, row) in factors.into_iter().zip(parts) {
-                sums[column] = simd.mul_add_one(factor, row[column], sums[column]);
-            }
+        simd.store(sum, &mut sums[first..]);
+    }
+    for column in n_whole..columns.len() {
+        for (number, row) in numbers.into_iter().zip(parts) {
+            sums[column] = simd.mul_add_one(number, row[column], sums[column]);
         }
     }
 }

@@ -16,6 +16,7 @@ mod product;
 mod quantized;
 mod rotary;
 mod simd;
+mod softmax;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -29,6 +30,7 @@ pub(super) use cache::{FIRST_ROOM, LayerCache};
 use norm::Norm;
 use product::{Matrix, Rows};
 use rotary::Angles;
+pub(super) use threads::limit as limit_threads;
 
 use crate::config::ActFn;
 
@@ -219,7 +221,7 @@ pub(super) fn scores(
 pub(super) fn softmax(scores: &Tensor) -> Result<Option<Tensor>> {
     let width = width(scores)?;
     with([scores], |[numbers]| {
-        tensor(attention::softmax(numbers, width), scores.dims())
+        tensor(softmax::softmax(numbers, width), scores.dims())
     })
 }
 

@@ -161,8 +161,14 @@ impl Work for RowOutIn<'_> {
         let mut products = vec![0.0; n_columns];
         for (row, product) in (self.first..).zip(&mut products) {
             *product = match self.matrix {
-                Rows::Plain(weight) => dot(simd, &weight[row * n_in..][..n_in], self.xs),
-                Rows::Q8_0(blocks) => dot_q8_0(simd, blocks, row, self.xs),
+                Rows::Plain(weight) => {
+                    let (row, later) = weight[row * n_in..].split_at(n_in);
+                    dot(simd, row, later, self.xs)
+                }
+                Rows::Q8_0(blocks) => {
+                    let (row, later) = blocks[row * bytes_of(n_in)..].split_at(bytes_of(n_in));
+                    dot_q8_0(simd, row, later, self.xs)
+                }
             };
         }
         self.place.put(true, 0, &(0..n_columns), &products);
@@ -185,14 +191,24 @@ fn read<S: Simd>(
     }
 }
 
-/// The product of two rows.
+/// How far ahead numbers are brought near: two pages, of which the processor brings only one by itself.
+const AHEAD: usize = 2048;
+
+/// The product of two rows; `later` is what lies behind the left one, and is read next.
 #[inline(always)]
-pub(super) fn dot<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
+pub(super) fn dot<S: Simd>(simd: S, left: &[f32], later: &[f32], right: &[f32]) -> f32 {
     let mut sums = [simd.splat(0.0); 4];
     let step = 4 * S::LANES;
     let n_whole = left.len() / step * step;
     let chunks = left.chunks_exact(step).zip(right.chunks_exact(step));
+    let mut ahead = AHEAD.saturating_sub(left.len());
     for (left, right) in chunks {
+        for line in 0..4 {
+            if let Some(place) = later.get(ahead + line * S::LANES) {
+                simd.fetch(place);
+            }
+        }
+        ahead += step;
         for (at, sum) in sums.iter_mut().enumerate() {
             let (left, right) = (&left[at * S::LANES..], &right[at * S::LANES..]);
             *sum = simd.mul_add(simd.load(left), simd.load(right), *sum);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::in_out::{RowInOut, RowsInOut};
 use super::out_in::{RowOutIn, RowsOutIn, Turn};
 use super::simd::run;
-use super::threads::share;
+use super::threads::{n_threads, share};
 use super::tile::Room;
 
 /// A matrix that rows are multiplied with.
@@ -67,6 +67,7 @@ pub(super) fn product<const N: usize>(
                 weight,
                 n_out,
                 columns: piece.columns,
+                later: piece.later,
                 place,
             }),
             (Matrix::OutIn(matrix), 1) => run(RowOutIn {
@@ -91,6 +92,8 @@ pub(super) fn product<const N: usize>(
 struct Piece<'a> {
     /// Which of the matrix's they are.
     columns: Range<usize>,
+    /// Where the piece begins that whoever takes this one will probably take next.
+    later: usize,
     /// Their place in each row of the product.
     out: Vec<&'a mut [f32]>,
 }
@@ -109,6 +112,7 @@ fn pieces<'a>(outs: &'a mut [Vec<f32>], widths: &[usize], n_out: usize) -> Vec<P
             let end = (start + width_each).min(*width);
             all.push(Piece {
                 columns: first + start..first + end,
+                later: first + start + n_threads() * width_each,
                 out: Vec::with_capacity(n_rows),
             });
         }

@@ -45,15 +45,22 @@ pub(super) fn read_q8_0<S: Simd>(
     }
 }
 
-/// The product of a row of a matrix with `xs`, which is as long.
+/// How far ahead blocks are brought near.
+const AHEAD: usize = 4096;
+
+/// The product of a row with `xs`, which is as long; `later` is what lies behind the row, and is read
+/// next.
 #[inline(always)]
-pub(super) fn dot_q8_0<S: Simd>(simd: S, blocks: &[u8], row: usize, xs: &[f32]) -> f32 {
-    let n_bytes = bytes_of(xs.len());
-    let row = &blocks[row * n_bytes..][..n_bytes];
+pub(super) fn dot_q8_0<S: Simd>(simd: S, row: &[u8], later: &[u8], xs: &[f32]) -> f32 {
     let zero = simd.splat(0.0);
     let mut sum = zero;
-    let blocks = row.chunks_exact(BLOCK_BYTES).zip(xs.chunks_exact(BLOCK));
-    for (block, xs) in blocks {
+    let mut ahead = AHEAD.saturating_sub(row.len());
+    let blocks = row.as_chunks::<BLOCK_BYTES>().0.iter();
+    for (block, xs) in blocks.zip(xs.as_chunks::<BLOCK>().0) {
+        if let Some(place) = later.get(ahead) {
+            simd.fetch(place);
+        }
+        ahead += BLOCK_BYTES;
         let (scale, bytes) = block.split_at(2);
         let mut of_block = zero;
         for first in (0..BLOCK).step_by(S::LANES) {

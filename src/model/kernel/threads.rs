@@ -1,13 +1,33 @@
 //! Work shared among the processor's cores.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Does `work` on every job, on as many threads as rayon has; the caller's is one of them.
+/// Threads that compute at once, at most.
+static MOST: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Has no more than `n_threads` compute from now on, in all of this process: so a core can be left for
+/// drawing.
+pub(in crate::model) fn limit(n_threads: usize) {
+    MOST.store(n_threads.max(1), Ordering::Relaxed);
+}
+
+/// How many threads compute at once.
+pub(super) fn n_threads() -> usize {
+    let allowed = MOST.load(Ordering::Relaxed);
+    allowed.min(rayon::current_num_threads())
+}
+
+/// Does `work` on every job, on as many threads as rayon has and [`limit`] allows; the caller's is one
+/// of them.
 ///
 /// Jobs are taken in order by whoever is free, so that a core that is busy with something else holds
 /// nobody up. What comes of a job must not depend on who does it.
 pub(super) fn share<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
-    let n_threads = rayon::current_num_threads().min(jobs.len());
+    let allowed = MOST
+        .load(Ordering::Relaxed)
+        .min(rayon::current_num_threads());
+    let n_threads = allowed.min(jobs.len());
     let jobs = Mutex::new(jobs.into_iter());
     let work_off = || {
         while let Some(job) = {
@@ -31,8 +51,7 @@ pub(super) fn share<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
 /// How many numbers a thread should have to compute with, at least, for it to be worth waking one.
 const WORTH_WAKING: usize = 1 << 15;
 
-/// Does `work` on rows of `width` numbers, of several tensors of as many rows at once, in pieces of
-/// some rows: it is given the first row's index and the rows.
+/// Does `work` on rows of `width` numbers, some at a time: it is given the first one's index and them.
 pub(super) fn share_rows(out: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
     let n_rows = out.len() / width.max(1);
     let n_pieces = (out.len() / WORTH_WAKING).clamp(1, 16);

@@ -1,0 +1,121 @@
+//! `--dtype q8_0`: matrices that are quantised while they are read.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod common;
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::ControlFlow;
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+use common::checkpoints::{load_from, logits, worst};
+use common::gguf::{random_tensors, wide_config};
+use common::{fixture, load};
+use llmscope::config::ModelConfig;
+use llmscope::hook::HookPoint;
+use llmscope::model::{Model, Precision};
+use llmscope::trace::Activation;
+use tempfile::TempDir;
+
+/// Absolute, of logits about one.
+const TOLERANCE: f32 = 1e-4;
+
+fn saved(config: &ModelConfig, tensors: &HashMap<String, Tensor>) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let json = config.to_json().to_string();
+    fs::write(folder.path().join("config.json"), json).unwrap();
+    candle_core::safetensors::save(tensors, folder.path().join("model.safetensors")).unwrap();
+    folder
+}
+
+/// The numbers that a matrix's blocks stand for; `is_in_out` if it lies `[in, out]`.
+fn through_blocks(matrix: &Tensor, is_in_out: bool) -> Tensor {
+    let turned = |matrix: &Tensor| match is_in_out {
+        true => matrix.t().unwrap().contiguous().unwrap(),
+        false => matrix.clone(),
+    };
+    let blocks = QTensor::quantize(&turned(matrix), GgmlDType::Q8_0).unwrap();
+    turned(&blocks.dequantize(&Device::Cpu).unwrap())
+}
+
+#[test]
+fn a_model_in_8_bits_is_the_model_of_the_numbers_that_its_blocks_stand_for() {
+    let config = ModelConfig {
+        tie_word_embeddings: false,
+        ..wide_config()
+    };
+    let tensors = random_tensors(&config, 3);
+    let stands_for = tensors.iter().map(|(name, tensor)| {
+        let is_matrix = name == "lm_head.weight" || name.starts_with("h.") && tensor.rank() == 2;
+        let tensor = match is_matrix {
+            true => through_blocks(tensor, name.starts_with("h.")),
+            false => tensor.clone(),
+        };
+        (name.clone(), tensor)
+    });
+    let expected = Model::from_tensors("", config.clone(), stands_for.collect(), Device::Cpu);
+
+    let model = load_from(saved(&config, &tensors).path(), Precision::Q8_0);
+
+    assert!(worst(&logits(&model), &logits(&expected.unwrap())) < TOLERANCE);
+    let bytes = |key| model.weights().unwrap().bytes_of(key);
+    assert_eq!(bytes("h.0.mlp.c_fc.weight"), Some(256 * 512 * 34 / 32));
+    assert_eq!(bytes("lm_head.weight"), Some(64 * 256 * 34 / 32));
+    assert_eq!(bytes("wte.weight"), Some(64 * 256 * 4));
+    assert_eq!(bytes("h.0.mlp.c_fc.bias"), Some(512 * 4));
+}
+
+#[test]
+fn a_tied_unembedding_is_quantised_beside_the_embedding() {
+    let config = wide_config();
+    let tensors = random_tensors(&config, 4);
+
+    let model = load_from(saved(&config, &tensors).path(), Precision::Q8_0);
+
+    let mut embed = Vec::new();
+    let mut keep = |hook, value: Activation| {
+        if hook == HookPoint::Embed {
+            embed.extend_from_slice(value.values());
+        }
+        ControlFlow::Continue(())
+    };
+    model.run(&mut model.session(), &[5], &mut keep).unwrap();
+    let row: Vec<f32> = tensors["wte.weight"].get(5).unwrap().to_vec1().unwrap();
+    assert_eq!(embed, row);
+    let exact = Model::from_tensors("", config, tensors, Device::Cpu).unwrap();
+    let (got, exact) = (logits(&model), logits(&exact));
+    assert!(
+        (1e-4..0.1).contains(&worst(&got, &exact)),
+        "{}",
+        worst(&got, &exact)
+    );
+}
+
+#[test]
+fn steps_in_8_bits_equal_the_whole_pass() {
+    let config = wide_config();
+    let model = load_from(
+        saved(&config, &random_tensors(&config, 5)).path(),
+        Precision::Q8_0,
+    );
+    let tokens = [7, 1, 9, 4, 4, 30];
+
+    let mut session = model.session();
+    let whole = model.run_recorded(&mut session, &tokens, &mut ()).unwrap();
+    let mut session = model.session();
+    let mut stepped = Vec::new();
+    for token in tokens {
+        stepped = model.run_recorded(&mut session, &[token], &mut ()).unwrap();
+    }
+
+    assert!(worst(&stepped, &whole) < TOLERANCE);
+}
+
+#[test]
+fn rows_that_are_not_whole_blocks_stay_as_they_are() {
+    // Its rows have 48 and 112 numbers.
+    let model = load_from(&fixture("llama"), Precision::Q8_0);
+
+    assert_eq!(logits(&model), logits(&load("llama")));
+}
