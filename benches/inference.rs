@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::ControlFlow;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use candle_core::{Device, Tensor};
@@ -57,6 +58,10 @@ impl Times {
     }
 }
 
+/// How long is waited before anything is timed: PyTorch's threads stay awake for a while after a pass,
+/// and ours too.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Time since it was started: this thread's on the processor where it is the only one.
 struct Clock {
     start: Instant,
@@ -65,6 +70,7 @@ struct Clock {
 
 impl Clock {
     fn start() -> Self {
+        thread::sleep(PAUSE);
         Self {
             on_processor: on_processor(),
             start: Instant::now(),
@@ -104,22 +110,22 @@ fn main() -> Result<()> {
             }
             Ok(())
         };
+        // Everything comes after the same of PyTorch's, and so finds the same caches.
         for (pass, plain, logits) in [
             ("pass", "pass_plain", Logits::All),
             ("pass_last", "pass_last_plain", Logits::Last),
         ] {
+            let theirs = PYTORCH[usize::from(logits == Logits::Last)];
+            pytorch(&mut times, pass, theirs)?;
             let mut session = model.session();
             times.time(plain, || {
                 Ok(model.run_recorded(&mut session, &tokens, &mut Nothing(logits))?)
             })?;
+            pytorch(&mut times, "step", "pytorch_step")?;
             times.time("step_plain", || {
                 Ok(model.run_recorded(&mut session, &[11], &mut ())?)
             })?;
-            pytorch(
-                &mut times,
-                pass,
-                PYTORCH[usize::from(logits == Logits::Last)],
-            )?;
+            pytorch(&mut times, pass, theirs)?;
             let mut session = model.session();
             let cache = times.time(pass, || capture(&model, &mut session, &tokens, logits))?;
             captured_bytes = captured_bytes.max(byte_count(&cache));
@@ -292,6 +298,7 @@ impl Python {
 
     /// Runs something once and says how many milliseconds it took.
     fn run(&mut self, what: &str) -> Result<f64> {
+        thread::sleep(PAUSE);
         writeln!(self.input, "{what}")?;
         let mut line = String::new();
         self.output.read_line(&mut line)?;

@@ -16,6 +16,7 @@ mod kernel;
 mod lens;
 mod memory;
 mod net;
+mod numbers;
 mod progress;
 mod recorder;
 mod sampler;
@@ -45,6 +46,7 @@ pub use sampler::{Sampler, SamplerSettings};
 pub use sizes::TensorBytes;
 pub use source::{ComputeDevice, ModelSource, Precision};
 pub use tensors::Stored;
+use tensors::{by_columns, is_in_out};
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::Weights;
 
@@ -191,10 +193,17 @@ impl Model {
         tensors: HashMap<String, Tensor>,
         device: Device,
     ) -> Result<Self, ModelError> {
-        let tensors = tensors.into_iter();
-        let tensors = tensors
-            .map(|(name, tensor)| (name, tensor.into()))
-            .collect();
+        let mut stored = HashMap::with_capacity(tensors.len());
+        for (name, tensor) in tensors {
+            let is_in_out = tensor.rank() == 2 && is_in_out(config.family, &name);
+            let tensor = if is_in_out {
+                by_columns(tensor)?
+            } else {
+                tensor
+            };
+            stored.insert(name, tensor.into());
+        }
+        let tensors = stored;
         let net = Net::load(&config, &tensors)?;
         Ok(Self {
             weights: Some(Arc::new(Weights::new(&config, tensors))),

@@ -1,10 +1,11 @@
 //! Observers of a forward pass.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use candle_core::{DType, Result, Tensor};
 
-use super::kernel;
+use super::numbers::Numbers;
 use crate::hook::HookPoint;
 use crate::trace::Activation;
 
@@ -36,7 +37,7 @@ impl Recorder for () {
     }
 }
 
-/// Copies every value out as f32, without the batch dimension.
+/// Gives every value out as f32, without the batch dimension: shares its numbers where it can.
 pub struct Capture<'a> {
     on_value: &'a mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>,
     is_stopped: bool,
@@ -60,11 +61,12 @@ impl<'a> Capture<'a> {
 /// A value without its batch dimension, which is 1, as f32.
 pub(super) fn copy_out(value: &Tensor) -> Result<Activation> {
     let kept = value.squeeze(0)?;
-    let values = match kernel::copied(&kept)? {
-        Some(values) => values,
-        None => kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
-    };
-    Ok(Activation::new(kept.dims().to_vec(), values))
+    let shape = kept.dims().to_vec();
+    if let Some(numbers) = Numbers::of(&kept) {
+        return Ok(Activation::shared(shape, Arc::new(numbers)));
+    }
+    let values = kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+    Ok(Activation::new(shape, values))
 }
 
 impl Recorder for Capture<'_> {

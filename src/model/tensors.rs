@@ -6,13 +6,15 @@ use std::sync::Arc;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Result, Tensor, bail};
 
+use super::kernel;
 use crate::config::{Family, ModelConfig};
 use crate::weight::WeightPoint;
 
 /// A weight in memory.
 #[derive(Clone, Debug)]
 pub enum Stored {
-    /// Numbers, in the checkpoint's own shape.
+    /// Numbers, in the checkpoint's own shape; in memory those that an output is made of lie side by
+    /// side, whatever the shape.
     Plain(Tensor),
     /// A matrix in blocks of a few bits a number, always `[out, in]`, also where the checkpoint has
     /// `[in, out]`.
@@ -61,6 +63,14 @@ pub(super) fn quantized(matrix: &Tensor, dtype: GgmlDType, is_in_out: bool) -> R
     Ok(Stored::Quantized(Arc::new(QTensor::quantize(
         &out_in, dtype,
     )?)))
+}
+
+/// A matrix `[in, out]` as kernels want it in memory, where it is for kernels: column after column.
+pub(super) fn by_columns(matrix: Tensor) -> Result<Tensor> {
+    if matrix.is_variable() || matrix.t()?.is_contiguous() {
+        return Ok(matrix);
+    }
+    Ok(kernel::by_columns(&matrix)?.unwrap_or(matrix))
 }
 
 /// Whether checkpoints of this family have this tensor as `[in, out]`.

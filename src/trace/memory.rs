@@ -10,7 +10,7 @@ use std::sync::Arc;
 use memmap2::{Mmap, MmapOptions};
 use thiserror::Error;
 
-use super::{Activation, ActivationCache, Pass};
+use super::{Activation, ActivationCache, Numbers, Pass};
 
 /// Keeps the passes of a text within a budget of memory.
 ///
@@ -58,7 +58,7 @@ struct SpillFile {
 /// Where numbers are.
 #[derive(Clone, Debug)]
 pub(super) enum Values {
-    Memory(Arc<Vec<f32>>),
+    Memory(Arc<dyn Numbers>),
     /// Numbers of a mapped pass, counted in f32.
     Spilled(Arc<Mmap>, Range<usize>),
 }
@@ -66,7 +66,7 @@ pub(super) enum Values {
 impl Values {
     pub(super) fn as_slice(&self) -> &[f32] {
         match self {
-            Self::Memory(values) => values,
+            Self::Memory(values) => (**values).as_ref(),
             Self::Spilled(map, range) => &bytemuck::cast_slice::<u8, f32>(map)[range.clone()],
         }
     }

@@ -22,6 +22,7 @@ mod vocab;
 mod writer;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -47,6 +48,11 @@ pub struct Activation {
     shape: Vec<usize>,
     values: Values,
 }
+
+/// Numbers in memory that nobody changes any more, row by row.
+pub trait Numbers: AsRef<[f32]> + fmt::Debug + Send + Sync {}
+
+impl<T: AsRef<[f32]> + fmt::Debug + Send + Sync> Numbers for T {}
 
 impl PartialEq for Activation {
     fn eq(&self, other: &Self) -> bool {
@@ -92,14 +98,23 @@ impl Activation {
     ///
     /// If the number of values is not the product of `shape`.
     pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
+        Self::shared(shape, Arc::new(values))
+    }
+
+    /// As [`new`](Self::new), of numbers that others have too: they are not copied.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn shared(shape: Vec<usize>, values: Arc<dyn Numbers>) -> Self {
         assert_eq!(
             shape.iter().product::<usize>(),
-            values.len(),
+            (*values).as_ref().len(),
             "an activation has as many values as its shape {shape:?} says"
         );
         Self {
             shape,
-            values: Values::Memory(Arc::new(values)),
+            values: Values::Memory(values),
         }
     }
 

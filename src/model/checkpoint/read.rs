@@ -41,11 +41,8 @@ pub(in crate::model) struct ReadPlan<'a> {
 pub(super) enum Kept {
     Plain(DType),
     Quantized(GgmlDType),
-    /// Read as f32 and quantised here; `is_in_out` if the file has the matrix `[in, out]`.
-    Made {
-        dtype: GgmlDType,
-        is_in_out: bool,
-    },
+    /// Read as f32 and quantised here.
+    Made(GgmlDType),
 }
 
 /// A tensor to be read.
@@ -53,6 +50,8 @@ pub(super) struct Task<'a> {
     name: String,
     pub(super) wanted: Wanted<'a>,
     pub(super) kept: Kept,
+    /// Whether it is a matrix that the model has as `[in, out]`.
+    pub(super) is_in_out: bool,
 }
 
 /// What the reading threads share.
@@ -121,6 +120,7 @@ fn tasks<'a>(
     let embed = config.weight_slice(WeightPoint::Embed).key;
     for wanted in checkpoint.find(config)? {
         let name = wanted.spec.name.clone();
+        let is_in_out = wanted.spec.shape.len() == 2 && is_in_out(config.family, &name);
         let quantized = match (plan.dtype, &wanted.entry.numbers) {
             (None, Numbers::Blocks(dtype)) if wanted.spec.shape.len() == 2 => {
                 Some(Kept::Quantized(*dtype))
@@ -135,10 +135,16 @@ fn tasks<'a>(
                 name: config.family.own_unembedding().to_owned(),
                 wanted: wanted.clone(),
                 kept,
+                is_in_out,
             });
         }
         let kept = quantized.filter(|_| !is_looked_up).unwrap_or(numbers);
-        tasks.push(Task { name, wanted, kept });
+        tasks.push(Task {
+            name,
+            wanted,
+            kept,
+            is_in_out,
+        });
     }
     Ok(tasks)
 }
@@ -153,7 +159,7 @@ impl ReadPlan<'_> {
             _ => return None,
         };
         n_in.is_multiple_of(dtype.block_size())
-            .then_some(Kept::Made { dtype, is_in_out })
+            .then_some(Kept::Made(dtype))
     }
 }
 
@@ -163,7 +169,7 @@ impl Task<'_> {
         match self.kept {
             Kept::Plain(dtype) => (self.wanted.spec.element_count() * dtype.size_in_bytes()) as u64,
             Kept::Quantized(_) => self.wanted.byte_count(),
-            Kept::Made { dtype, .. } => {
+            Kept::Made(dtype) => {
                 let n_blocks = self.wanted.spec.element_count() / dtype.block_size();
                 (n_blocks * dtype.type_size()) as u64
             }
@@ -173,8 +179,8 @@ impl Task<'_> {
     /// Bytes that are needed beside those while it is read.
     fn passing_bytes(&self) -> u64 {
         let moved = match self.wanted.order {
-            Order::Same => 0,
-            Order::Transposed => self.kept_bytes(),
+            Order::Same if self.is_in_out => self.kept_bytes(),
+            Order::Same | Order::Transposed => 0,
             Order::Alternating { .. } | Order::Thirds { .. } => 2 * self.wanted.byte_count(),
         };
         let copied = match self.kept {
@@ -182,7 +188,7 @@ impl Task<'_> {
             Kept::Plain(_) => self.wanted.byte_count().min(PIECE_BYTES as u64) * 4,
             Kept::Quantized(_) => self.wanted.byte_count(),
             // As f32, and once more to be turned.
-            Kept::Made { .. } => 2 * 4 * self.wanted.spec.element_count() as u64,
+            Kept::Made(_) => 2 * 4 * self.wanted.spec.element_count() as u64,
         };
         moved + copied
     }

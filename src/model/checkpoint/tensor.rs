@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use super::read::{Kept, Task};
 use super::{Numbers, Order, Part, Wanted};
 use crate::model::error::ModelError;
-use crate::model::tensors::{Stored, quantized};
+use crate::model::tensors::{Stored, by_columns, quantized};
 
 /// Bytes read at once to be converted; as many stay in a core's own cache.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
@@ -31,7 +31,7 @@ impl TensorReader<'_> {
         let shape = task.wanted.order.file_shape(&task.wanted.spec.shape);
         let dtype = match task.kept {
             Kept::Plain(dtype) => dtype,
-            Kept::Made { .. } => DType::F32,
+            Kept::Made(_) => DType::F32,
             Kept::Quantized(dtype) => {
                 let bytes = source.whole(&task.wanted)?;
                 let storage = QStorage::from_data(bytes.into(), self.device, dtype)?;
@@ -49,11 +49,12 @@ impl TensorReader<'_> {
             _ => self.converted(&source, task, dtype)?.reshape(shape)?,
         };
         let tensor = match task.wanted.order {
-            Order::Transposed => tensor.t()?.contiguous()?,
+            Order::Transposed => tensor.t()?,
             _ => tensor,
         };
         match task.kept {
-            Kept::Made { dtype, is_in_out } => Ok(quantized(&tensor, dtype, is_in_out)?),
+            Kept::Made(dtype) => Ok(quantized(&tensor, dtype, task.is_in_out)?),
+            _ if task.is_in_out => Ok(Stored::Plain(by_columns(tensor)?)),
             _ => Ok(Stored::Plain(tensor)),
         }
     }

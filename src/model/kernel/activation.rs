@@ -1,14 +1,13 @@
 //! Activation functions of an MLP.
 
+use super::fresh::rows;
 use super::math::{erf, sigmoid};
 use super::simd::{Simd, Work, run};
-use super::threads::share_rows;
 use crate::config::ActFn;
 
 /// The function of every number of `xs`; times the number of `times` there, if it is given.
 pub(super) fn activate(act_fn: ActFn, xs: &[f32], times: Option<&[f32]>) -> Vec<f32> {
-    let mut out = vec![0.0; xs.len()];
-    share_rows(&mut out, 1, |first, out| {
+    rows(xs.len(), 1, |first, out| {
         let part = first..first + out.len();
         run(Activate {
             act_fn,
@@ -16,8 +15,7 @@ pub(super) fn activate(act_fn: ActFn, xs: &[f32], times: Option<&[f32]>) -> Vec<
             times: times.map(|times| &times[part]),
             out,
         });
-    });
-    out
+    })
 }
 
 struct Activate<'a> {

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::cache::{Head, LayerCache};
-use super::in_out::add_rows;
+use super::fresh::{Place, columns, pieces};
 use super::out_in::dot;
 use super::simd::{Simd, Work, run};
 use super::softmax::unmasked;
-use super::threads::share;
-use super::tile::{Ahead, Room, multiply, pack, pack_turned, padded, panel_columns, panels};
+use super::tile::{Room, multiply, pack, pack_turned, padded, panel_columns, panels};
+use super::weighted::add_rows;
 
 /// The shape of attention.
 #[derive(Clone, Copy, Debug)]
@@ -61,10 +61,10 @@ pub(super) fn scores(
     mask: Mask,
 ) -> Vec<f32> {
     let Mask { n_key, n_query, .. } = mask;
-    let mut out = vec![f32::NEG_INFINITY; heads.n_heads * n_query * n_key];
     let kept = cache.read();
-    let jobs = out.chunks_mut(n_query * n_key).enumerate().collect();
-    share(jobs, |(head, out)| {
+    let n_scores = n_query * n_key;
+    let n = heads.n_heads * n_scores;
+    pieces(n, n_scores, f32::NEG_INFINITY, |head, out| {
         run(HeadScores {
             queries: &queries[head * heads.d_head..],
             width: heads.width(),
@@ -74,8 +74,7 @@ pub(super) fn scores(
             mask,
             out,
         });
-    });
-    out
+    })
 }
 
 struct HeadScores<'a> {
@@ -133,8 +132,7 @@ impl Work for HeadScores<'_> {
             };
             let n_rows = (first..n_query).take_while(sees).count();
             let row = |row: usize| query(first + row);
-            let ahead = &mut Ahead::<f32>::nothing();
-            multiply(simd, n_rows, row, room, padded, ahead, |row, products| {
+            multiply(simd, n_rows, row, room, padded, &mut (), |row, products| {
                 let seen = mask.seen(first + row);
                 let keys = seen.start.max(columns.start)..seen.end.min(columns.end);
                 let products = &products[keys.start - columns.start..];
@@ -151,44 +149,36 @@ impl Work for HeadScores<'_> {
 pub(super) fn mix(heads: Heads, pattern: &[f32], cache: &LayerCache) -> Vec<f32> {
     let n_key = cache.n_pos();
     let n_query = pattern.len() / (heads.n_heads * n_key);
-    let mut out = vec![0.0; n_query * heads.width()];
-    let mut jobs: Vec<Vec<&mut [f32]>> = (0..heads.n_heads)
-        .map(|_| Vec::with_capacity(n_query))
-        .collect();
-    for row in out.chunks_exact_mut(heads.width()) {
-        for (job, part) in jobs.iter_mut().zip(row.chunks_exact_mut(heads.d_head)) {
-            job.push(part);
-        }
-    }
     let kept = cache.read();
-    share(jobs.into_iter().enumerate().collect(), |(head, out)| {
+    let [out] = columns(n_query, [heads.width()], heads.d_head, |part| {
+        let head = part.columns.start / heads.d_head;
         run(HeadMix {
             pattern: &pattern[head * n_query * n_key..][..n_query * n_key],
             values: &heads.kept(kept.heads(), head).values[..n_key * heads.d_head],
             d_head: heads.d_head,
-            out,
+            out: &mut part.out,
         });
     });
     out
 }
 
-struct HeadMix<'a> {
+struct HeadMix<'a, 'p> {
     pattern: &'a [f32],
     values: &'a [f32],
     d_head: usize,
-    out: Vec<&'a mut [f32]>,
+    out: &'a mut [Place<'p>],
 }
 
 /// Queries whose values are mixed together: those of a long text see very different numbers of keys.
 const QUERIES_AT_ONCE: usize = 64;
 
-impl Work for HeadMix<'_> {
+impl Work for HeadMix<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let n_key = self.values.len() / self.d_head;
-        if let [out] = self.out.as_mut_slice() {
+        if let [out] = &mut *self.out {
             let n_seen = unmasked(self.pattern, 0.0);
             let columns = 0..self.d_head;
             return add_rows(
@@ -197,7 +187,7 @@ impl Work for HeadMix<'_> {
                 self.values,
                 self.d_head,
                 columns,
-                out,
+                out.all(),
             );
         }
         let mut room = Room::new(panel_columns::<S>() * n_key);
@@ -213,7 +203,7 @@ impl Work for HeadMix<'_> {
     }
 }
 
-impl HeadMix<'_> {
+impl HeadMix<'_, '_> {
     #[inline(always)]
     fn mix_some<S: Simd>(
         &mut self,
@@ -229,17 +219,16 @@ impl HeadMix<'_> {
         let seen = (0..queries.len()).map(|query| unmasked(row(query), 0.0));
         let n_seen = seen.max().unwrap_or(0);
         let panel = &panel[..n_seen * width];
-        let ahead = &mut Ahead::<f32>::nothing();
         multiply(
             simd,
             queries.len(),
             row,
             panel,
             width,
-            ahead,
+            &mut (),
             |query, products| {
-                let out = &mut self.out[queries.start + query][columns.clone()];
-                out.copy_from_slice(&products[..columns.len()]);
+                let place = &mut self.out[queries.start + query];
+                place.put(columns.start, &products[..columns.len()]);
             },
         );
     }

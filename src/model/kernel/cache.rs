@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use super::threads::share;
+
 /// Positions there is room for from the beginning; whenever there is no room left it is doubled.
 pub(in crate::model) const FIRST_ROOM: usize = 256;
 
@@ -78,7 +80,8 @@ impl LayerCache {
         }
         let n_heads = kept.heads.len();
         let n_new = keys.len() / (n_heads * d_head);
-        for (index, head) in kept.heads.iter_mut().enumerate() {
+        let heads = kept.heads.iter_mut().enumerate();
+        share(heads.collect(), |(index, head)| {
             let sides = [(&mut head.keys, keys), (&mut head.values, values)];
             for (side, numbers) in sides {
                 side.truncate(n_pos * d_head);
@@ -87,7 +90,7 @@ impl LayerCache {
                     side.extend_from_slice(&position[index * d_head..][..d_head]);
                 }
             }
-        }
+        });
         kept.n_pos = n_pos + n_new;
         drop(kept);
         self.n_pos += n_new;

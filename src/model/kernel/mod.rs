@@ -8,7 +8,7 @@
 mod activation;
 mod attention;
 mod cache;
-mod in_out;
+mod fresh;
 mod math;
 mod norm;
 mod out_in;
@@ -21,6 +21,8 @@ mod softmax;
 mod tests;
 mod threads;
 mod tile;
+mod turn;
+mod weighted;
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{CpuStorage, Device, Result, Storage, Tensor, bail};
@@ -28,20 +30,18 @@ use candle_core::{CpuStorage, Device, Result, Storage, Tensor, bail};
 use attention::{Heads, Mask};
 pub(super) use cache::{FIRST_ROOM, LayerCache};
 use norm::Norm;
-use product::{Matrix, Rows};
+use product::Matrix;
 use rotary::Angles;
 pub(super) use threads::limit as limit_threads;
 
 use crate::config::ActFn;
 
-/// A weight that rows are multiplied with.
+/// A weight that rows are multiplied with, `[out, in]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Weight<'a> {
-    /// Stored `[in, out]`.
-    InOut(&'a Tensor),
-    /// Stored `[out, in]`.
-    OutIn(&'a Tensor),
-    /// Stored `[out, in]`, in blocks.
+    /// Numbers.
+    Plain(&'a Tensor),
+    /// Blocks of numbers.
     Quantized(&'a QTensor),
 }
 
@@ -71,9 +71,20 @@ pub(super) fn fits<const N: usize>(tensors: [&Tensor; N]) -> bool {
     matches!(with(tensors, |_| Ok(())), Ok(Some(())))
 }
 
-/// A copy of the numbers; of many, by all cores.
-pub(super) fn copied(tensor: &Tensor) -> Result<Option<Vec<f32>>> {
-    with([tensor], |[numbers]| Ok(threads::copied(numbers)))
+/// The sum of two tensors of one shape.
+pub(super) fn add(left: &Tensor, right: &Tensor) -> Result<Option<Tensor>> {
+    if left.dims() != right.dims() {
+        return Ok(None);
+    }
+    with([left, right], |[a, b]| {
+        let sums = fresh::rows(a.len(), 1, |first, out| {
+            let terms = a[first..].iter().zip(&b[first..]);
+            for (out, (a, b)) in out.iter_mut().zip(terms) {
+                *out = a + b;
+            }
+        });
+        tensor(sums, left.dims())
+    })
 }
 
 fn tensor(numbers: Vec<f32>, shape: &[usize]) -> Result<Tensor> {
@@ -135,13 +146,9 @@ pub(super) fn product<const N: usize>(
     bias: Option<&Tensor>,
     widths: [usize; N],
 ) -> Result<Option<[Tensor; N]>> {
-    let (n_in, n_out) = match weight {
-        Weight::InOut(weight) => weight.dims2()?,
-        Weight::OutIn(weight) => (weight.dim(1)?, weight.dim(0)?),
-        Weight::Quantized(weight) => {
-            let (n_out, n_in) = weight.shape().dims2()?;
-            (n_in, n_out)
-        }
+    let (n_out, n_in) = match weight {
+        Weight::Plain(weight) => weight.dims2()?,
+        Weight::Quantized(weight) => weight.shape().dims2()?,
     };
     check_width("a product's input", width(xs)?, n_in)?;
     check_width("a product's output", widths.into_iter().sum(), n_out)?;
@@ -163,16 +170,23 @@ pub(super) fn product<const N: usize>(
         None => with([xs], |[xs]| compute(xs, matrix, None)),
     };
     let product = match weight {
-        Weight::InOut(weight) => with([weight], |[weight]| with_bias(Matrix::InOut(weight)))?,
-        Weight::OutIn(weight) => with([weight], |[weight]| {
-            with_bias(Matrix::OutIn(Rows::Plain(weight)))
-        })?,
+        Weight::Plain(weight) => with([weight], |[weight]| with_bias(Matrix::Plain(weight)))?,
         Weight::Quantized(weight) if is_q8_0(weight) => {
-            Some(with_bias(Matrix::OutIn(Rows::Q8_0(&weight.data()?)))?)
+            Some(with_bias(Matrix::Q8_0(&weight.data()?))?)
         }
         Weight::Quantized(_) => None,
     };
     Ok(product.flatten())
+}
+
+/// The same matrix with its columns in memory one after the other: what was stored `[in, out]` lies as
+/// [`Weight`] has it.
+pub(super) fn by_columns(matrix: &Tensor) -> Result<Option<Tensor>> {
+    let (n_rows, n_columns) = matrix.dims2()?;
+    let turned = with([matrix], |[numbers]| {
+        tensor(turn::turned(numbers, n_columns), &[n_columns, n_rows])
+    })?;
+    turned.map(|turned| turned.t()).transpose()
 }
 
 fn is_q8_0(weight: &QTensor) -> bool {

@@ -1,8 +1,8 @@
 //! Norms over rows.
 
+use super::fresh::rows;
 use super::math::fold;
 use super::simd::{Simd, Work, run};
-use super::threads::share_rows;
 
 /// How rows are normalized.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +19,7 @@ pub(super) enum Norm<'a> {
 /// Every row of `xs`, `[n, width]`, normalized and times `weight`, `[width]`.
 pub(super) fn normalize(norm: Norm<'_>, xs: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
     let width = weight.len();
-    let mut out = vec![0.0; xs.len()];
-    share_rows(&mut out, width, |first, out| {
+    rows(xs.len(), width, |first, out| {
         run(Normalize {
             norm,
             xs: &xs[first * width..],
@@ -28,8 +27,7 @@ pub(super) fn normalize(norm: Norm<'_>, xs: &[f32], weight: &[f32], eps: f32) ->
             eps,
             out,
         });
-    });
-    out
+    })
 }
 
 struct Normalize<'a> {

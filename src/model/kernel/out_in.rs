@@ -2,17 +2,23 @@
 
 use std::ops::Range;
 
-use super::product::{Place, Rows, blocks};
+use super::fresh::Place;
+use super::product::{Matrix, blocks};
 use super::quantized::{bytes_of, dot_q8_0, read_q8_0};
-use super::simd::{Simd, Work};
+use super::simd::{SIDE, Simd, Work};
 use super::threads::share;
-use super::tile::{Ahead, MAX_COLUMNS, Room, multiply, pack_turned, padded, panels};
+use super::tile::{
+    Ahead, MAX_COLUMNS, Meanwhile, Room, multiply, n_steps, pack_turned, padded, panels,
+};
 
 /// Rows as the columns of panels, one panel after the other: `[in, width]` each.
 pub(super) struct Turn<'a> {
     pub xs: &'a [f32],
     pub n_in: usize,
 }
+
+/// Numbers of each row that are turned at once.
+const TURNED_AT_ONCE: usize = 256;
 
 impl Work for Turn<'_> {
     type Output = Room;
@@ -26,12 +32,17 @@ impl Work for Turn<'_> {
         let mut rest = turned.first_mut(n_numbers);
         for rows in panels::<S>(n_rows) {
             let (place, later) = rest.split_at_mut(padded::<S>(rows.len()) * self.n_in);
-            places.push((rows, place));
+            let width = padded::<S>(rows.len());
+            for (at, place) in place.chunks_mut(width * TURNED_AT_ONCE).enumerate() {
+                places.push((rows.clone(), at * TURNED_AT_ONCE, place));
+            }
             rest = later;
         }
-        share(places, |(rows, place)| {
-            let row = |row: usize| &self.xs[(rows.start + row) * self.n_in..][..self.n_in];
-            pack_turned(rows.len(), row, padded::<S>(rows.len()), place);
+        share(places, |(rows, first, place)| {
+            let width = padded::<S>(rows.len());
+            let n_here = place.len() / width;
+            let row = |row: usize| &self.xs[(rows.start + row) * self.n_in + first..][..n_here];
+            pack_turned(rows.len(), row, width, place);
         });
         turned
     }
@@ -39,42 +50,58 @@ impl Work for Turn<'_> {
 
 /// Some columns of many rows' products with a matrix stored `[out, in]`: its rows are multiplied with
 /// panels that have the rows as columns.
-pub(super) struct RowsOutIn<'a> {
+pub(super) struct RowsOutIn<'a, 'p> {
     pub turned: &'a [f32],
     pub n_in: usize,
-    pub matrix: Rows<'a>,
+    pub matrix: Matrix<'a>,
     pub first: usize,
-    pub place: Place<'a>,
+    /// What is added to each column.
+    pub bias: Option<&'a [f32]>,
+    /// Where the products go, row by row.
+    pub out: &'a mut [Place<'p>],
 }
 
-impl Work for RowsOutIn<'_> {
+impl Work for RowsOutIn<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        let n_rows = self.place.out.len();
-        let n_columns = self.place.out.first().map_or(0, |row| row.len());
-        let mut room = Room::new(COLUMNS * PANEL_ROWS.min(self.n_in));
+        let n_rows = self.out.len();
+        let n_columns = self.out.first().map_or(0, Place::len);
+        let n_in = self.n_in;
+        let mut room = match self.matrix {
+            Matrix::Plain(_) => Room::new(0),
+            Matrix::Q8_0(_) => Room::new(COLUMNS * PANEL_ROWS.min(n_in)),
+        };
         let rows: Vec<Range<usize>> = panels::<S>(n_rows).collect();
         for rows in rows.chunks(PANELS) {
-            for block in blocks(self.n_in, PANEL_ROWS) {
-                let n_panel_rows = rows.len() * COLUMNS / 8 * block.len();
+            for block in blocks(n_in, PANEL_ROWS) {
+                let n_steps = rows.len() * n_steps::<S>(COLUMNS, block.len());
                 for first in (0..n_columns).step_by(COLUMNS) {
                     let columns = first..(first + COLUMNS).min(n_columns);
                     let next = columns.end..(columns.end + COLUMNS).min(n_columns);
+                    let stored = self.first + columns.start;
+                    let later = self.first + next.start;
                     match self.matrix {
-                        Rows::Plain(weight) => {
-                            let at = (self.first + next.start) * self.n_in + block.start;
-                            let row = (at, self.n_in, block.len());
-                            let ahead = Ahead::new(weight, next.len(), row, n_panel_rows);
-                            self.some(simd, rows, &block, &columns, ahead, &mut room);
+                        Matrix::Plain(weight) => {
+                            let later = &weight[(later * n_in + block.start).min(weight.len())..];
+                            let row = (n_in, block.len());
+                            let mut ahead = Ahead::new(later, next.len(), row, n_steps);
+                            let weight = &weight[stored * n_in + block.start..];
+                            self.some(simd, rows, &block, &columns, &mut ahead, (weight, n_in));
                         }
-                        Rows::Q8_0(bytes) => {
-                            let stride = bytes_of(self.n_in);
-                            let at = (self.first + next.start) * stride + bytes_of(block.start);
-                            let row = (at, stride, bytes_of(block.len()));
-                            let ahead = Ahead::new(bytes, next.len(), row, n_panel_rows);
-                            self.some(simd, rows, &block, &columns, ahead, &mut room);
+                        Matrix::Q8_0(bytes) => {
+                            let stride = bytes_of(n_in);
+                            let later = later * stride + bytes_of(block.start);
+                            let later = &bytes[later.min(bytes.len())..];
+                            let row = (stride, bytes_of(block.len()));
+                            let mut ahead = Ahead::new(later, next.len(), row, n_steps);
+                            let n_here = block.len();
+                            let numbers = room.first_mut(columns.len() * n_here);
+                            for (place, column) in numbers.chunks_exact_mut(n_here).zip(stored..) {
+                                read_q8_0(simd, bytes, column, n_in, &block, place);
+                            }
+                            self.some(simd, rows, &block, &columns, &mut ahead, (numbers, n_here));
                         }
                     }
                 }
@@ -83,60 +110,48 @@ impl Work for RowsOutIn<'_> {
     }
 }
 
-/// Numbers of a row that are multiplied at once, at most: a few panels as long stay in a core's own
-/// cache.
-const PANEL_ROWS: usize = 768;
+/// Numbers of a row that are multiplied at once, at most: a panel as long stays in a core's own cache.
+const PANEL_ROWS: usize = 1600;
 /// Columns that are computed at once: as many as a cache line of the product has.
-const COLUMNS: usize = 16;
+pub(super) const COLUMNS: usize = SIDE;
 /// Panels of rows that are gone through for every few columns: so many stay in a core's own cache.
 const PANELS: usize = 4;
 
-impl RowsOutIn<'_> {
-    /// The sums over a block for some columns of some rows.
+impl RowsOutIn<'_, '_> {
+    /// The sums over a block for some columns of some rows. The matrix's rows that make them lie so far
+    /// apart.
     #[inline(always)]
-    fn some<S: Simd, T>(
+    fn some<S: Simd>(
         &mut self,
         simd: S,
         rows: &[Range<usize>],
         block: &Range<usize>,
         columns: &Range<usize>,
-        mut ahead: Ahead<'_, T>,
-        room: &mut Room,
+        meanwhile: &mut impl Meanwhile,
+        (numbers, stride): (&[f32], usize),
     ) {
-        let n_in = block.len();
-        let numbers = room.first_mut(columns.len() * n_in);
-        for (place, column) in numbers.chunks_exact_mut(n_in).zip(columns.clone()) {
-            read(
-                simd,
-                self.matrix,
-                self.first + column,
-                self.n_in,
-                block,
-                place,
-            );
-        }
-        let row = |row: usize| &room.all()[row * n_in..][..n_in];
-        let mut products = [0.0; COLUMNS * MAX_COLUMNS];
+        let row = |row: usize| &numbers[row * stride..][..block.len()];
+        let mut products = [0.0; COLUMNS * MAX_COLUMNS + SIDE];
         for rows in rows {
             let width = padded::<S>(rows.len());
             let panel = &self.turned[rows.start * self.n_in..][..width * self.n_in];
             let panel = &panel[block.start * width..block.end * width];
-            let ahead = &mut ahead;
-            multiply(simd, columns.len(), row, panel, width, ahead, |at, sums| {
+            let write = |at: usize, sums: &[f32]| {
                 products[at * width..][..width].copy_from_slice(sums);
-            });
-            let out = &mut self.place.out[rows.clone()];
-            let bias = self.place.bias.filter(|_| block.start == 0);
-            for (at, out) in out.iter_mut().enumerate() {
-                for (place, column) in out[columns.clone()].iter_mut().zip(0..) {
-                    let so_far = if block.start == 0 { 0.0 } else { *place };
-                    *place = so_far + products[column * width + at];
-                }
-                if let Some(bias) = bias {
-                    for (place, bias) in out[columns.clone()].iter_mut().zip(&bias[columns.clone()])
-                    {
-                        *place += bias;
+            };
+            multiply(simd, columns.len(), row, panel, width, meanwhile, write);
+            let bias = self.bias.filter(|_| block.start == 0);
+            let places = self.out[rows.clone()].chunks_mut(SIDE);
+            for (first, places) in (0..).step_by(SIDE).zip(places) {
+                let mut square = simd.turned(&products[first..], width);
+                for (place, sums) in places.iter_mut().zip(&mut square) {
+                    let sums = &mut sums[..columns.len()];
+                    if let Some(bias) = bias {
+                        for (sum, bias) in sums.iter_mut().zip(&bias[columns.clone()]) {
+                            *sum += bias;
+                        }
                     }
+                    place.put(columns.start, sums);
                 }
             }
         }
@@ -144,50 +159,42 @@ impl RowsOutIn<'_> {
 }
 
 /// Some columns of one row's products with a matrix stored `[out, in]`.
-pub(super) struct RowOutIn<'a> {
+pub(super) struct RowOutIn<'a, 'p> {
     pub xs: &'a [f32],
-    pub matrix: Rows<'a>,
+    pub matrix: Matrix<'a>,
     pub first: usize,
-    pub place: Place<'a>,
+    /// What is added to each column.
+    pub bias: Option<&'a [f32]>,
+    /// Where the products go, row by row.
+    pub out: &'a mut [Place<'p>],
 }
 
-impl Work for RowOutIn<'_> {
+impl Work for RowOutIn<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
         let n_in = self.xs.len();
-        let n_columns = self.place.out.first().map_or(0, |row| row.len());
+        let n_columns = self.out.first().map_or(0, Place::len);
         let mut products = vec![0.0; n_columns];
         for (row, product) in (self.first..).zip(&mut products) {
             *product = match self.matrix {
-                Rows::Plain(weight) => {
+                Matrix::Plain(weight) => {
                     let (row, later) = weight[row * n_in..].split_at(n_in);
                     dot(simd, row, later, self.xs)
                 }
-                Rows::Q8_0(blocks) => {
+                Matrix::Q8_0(blocks) => {
                     let (row, later) = blocks[row * bytes_of(n_in)..].split_at(bytes_of(n_in));
                     dot_q8_0(simd, row, later, self.xs)
                 }
             };
         }
-        self.place.put(true, 0, &(0..n_columns), &products);
-    }
-}
-
-/// Part of a matrix's row.
-#[inline(always)]
-fn read<S: Simd>(
-    simd: S,
-    matrix: Rows<'_>,
-    row: usize,
-    n_in: usize,
-    part: &Range<usize>,
-    into: &mut [f32],
-) {
-    match matrix {
-        Rows::Plain(weight) => into.copy_from_slice(&weight[row * n_in..][part.clone()]),
-        Rows::Q8_0(blocks) => read_q8_0(simd, blocks, row, n_in, part, into),
+        if let Some(bias) = self.bias {
+            for (product, bias) in products.iter_mut().zip(bias) {
+                *product += bias;
+            }
+        }
+        self.out[0].put(0, &products);
     }
 }
 

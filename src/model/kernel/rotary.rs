@@ -1,5 +1,7 @@
 //! Heads turned by their positions.
 
+use super::fresh::rows;
+
 /// The angles at a run of positions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Angles<'a> {
@@ -15,13 +17,14 @@ pub(super) struct Angles<'a> {
 /// `i + n_pairs`.
 pub(super) fn turn(heads: &[f32], [n_heads, d_head]: [usize; 2], angles: Angles<'_>) -> Vec<f32> {
     let n_pairs = angles.n_pairs;
-    let mut out = heads.to_vec();
-    let texts = out.chunks_exact_mut(angles.cos.len() / n_pairs * n_heads * d_head);
-    for text in texts {
-        let positions = text.chunks_exact_mut(n_heads * d_head);
-        let cos = angles.cos.chunks_exact(n_pairs);
-        let sin = angles.sin.chunks_exact(n_pairs);
-        for (position, (cos, sin)) in positions.zip(cos.zip(sin)) {
+    let n_pos = angles.cos.len() / n_pairs;
+    let width = n_heads * d_head;
+    rows(heads.len(), width, |first, out| {
+        let positions = (first..).zip(out.chunks_exact_mut(width));
+        for (row, position) in positions {
+            position.copy_from_slice(&heads[row * width..][..width]);
+            let cos = &angles.cos[row % n_pos * n_pairs..][..n_pairs];
+            let sin = &angles.sin[row % n_pos * n_pairs..][..n_pairs];
             for head in position.chunks_exact_mut(d_head) {
                 let (first, rest) = head.split_at_mut(n_pairs);
                 let pairs = first.iter_mut().zip(rest).zip(cos.iter().zip(sin));
@@ -30,6 +33,5 @@ pub(super) fn turn(heads: &[f32], [n_heads, d_head]: [usize; 2], angles: Angles<
                 }
             }
         }
-    }
-    out
+    })
 }

@@ -1,17 +1,15 @@
 //! Softmax over rows.
 
+use super::fresh::rows;
 use super::math::{exp, fold};
 use super::simd::{Simd, Work, run};
-use super::threads::share_rows;
 
 /// The softmax of every row of `scores`, `[n, width]`.
 pub(super) fn softmax(scores: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; scores.len()];
-    share_rows(&mut out, width, |first, out| {
+    rows(scores.len(), width, |first, out| {
         let scores = &scores[first * width..][..out.len()];
         run(Softmax { scores, width, out });
-    });
-    out
+    })
 }
 
 struct Softmax<'a> {

@@ -1,7 +1,11 @@
 //! Work shared among the processor's cores.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Threads that compute at once, at most.
 static MOST: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -13,9 +17,45 @@ pub(in crate::model) fn limit(n_threads: usize) {
 }
 
 /// How many threads compute at once.
-pub(super) fn n_threads() -> usize {
+fn n_threads() -> usize {
     let allowed = MOST.load(Ordering::Relaxed);
     allowed.min(rayon::current_num_threads())
+}
+
+/// The threads that help whoever shares work out: with it as many as there are cores.
+///
+/// They are not rayon's own, which would be one more.
+fn helpers() -> Option<&'static ThreadPool> {
+    static HELPERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    let helpers = HELPERS.get_or_init(|| {
+        let n_cores = thread::available_parallelism().map_or(1, usize::from);
+        let n_helpers = n_cores.max(rayon::current_num_threads()) - 1;
+        let helpers = ThreadPoolBuilder::new()
+            .num_threads(n_helpers.max(1))
+            .thread_name(|index| format!("kernel {index}"))
+            .build();
+        helpers
+            .inspect_err(|error| tracing::warn!("no threads help to compute: {error}"))
+            .ok()
+    });
+    helpers.as_ref()
+}
+
+/// How long a helper stays awake for more work: longer than what lies between two kernels of a pass.
+const AWAKE: Duration = Duration::from_micros(200);
+
+/// How many times work has been shared out.
+static N_SHARED: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps a helper awake until more work is shared out, or for a while: to wake one takes longer than
+/// many a kernel.
+fn stay_awake(n_shared: usize) {
+    let start = Instant::now();
+    while N_SHARED.load(Ordering::Relaxed) == n_shared && start.elapsed() < AWAKE {
+        for _ in 0..32 {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 /// Does `work` on every job, on as many threads as rayon has and [`limit`] allows; the caller's is one
@@ -24,10 +64,7 @@ pub(super) fn n_threads() -> usize {
 /// Jobs are taken in order by whoever is free, so that a core that is busy with something else holds
 /// nobody up. What comes of a job must not depend on who does it.
 pub(super) fn share<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
-    let allowed = MOST
-        .load(Ordering::Relaxed)
-        .min(rayon::current_num_threads());
-    let n_threads = allowed.min(jobs.len());
+    let n_helpers = n_threads().min(jobs.len()).saturating_sub(1);
     let jobs = Mutex::new(jobs.into_iter());
     let work_off = || {
         while let Some(job) = {
@@ -37,39 +74,17 @@ pub(super) fn share<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
             work(job);
         }
     };
-    if n_threads < 2 {
+    let Some(helpers) = helpers().filter(|_| n_helpers > 0) else {
         return work_off();
-    }
-    rayon::in_place_scope(|scope| {
-        for _ in 1..n_threads {
+    };
+    let n_shared = N_SHARED.fetch_add(1, Ordering::Relaxed) + 1;
+    helpers.in_place_scope(|scope| {
+        for _ in 0..n_helpers {
             scope.spawn(|_| work_off());
         }
         work_off();
     });
-}
-
-/// How many numbers a thread should have to compute with, at least, for it to be worth waking one.
-const WORTH_WAKING: usize = 1 << 15;
-
-/// Does `work` on rows of `width` numbers, some at a time: it is given the first one's index and them.
-pub(super) fn share_rows(out: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
-    let n_rows = out.len() / width.max(1);
-    let n_pieces = (out.len() / WORTH_WAKING).clamp(1, 16);
-    let rows_each = n_rows.div_ceil(n_pieces).max(1);
-    let jobs = out.chunks_mut(rows_each * width.max(1));
-    share(jobs.enumerate().collect(), |(piece, rows)| {
-        work(piece * rows_each, rows);
-    });
-}
-
-/// A copy of many numbers. The memory that they go to is asked for by those who write to it, at once.
-pub(super) fn copied(numbers: &[f32]) -> Vec<f32> {
-    if numbers.len() < 2 * WORTH_WAKING {
-        return numbers.to_vec();
+    for _ in 0..n_helpers {
+        helpers.spawn(move || stay_awake(n_shared));
     }
-    let mut out = vec![0.0; numbers.len()];
-    share_rows(&mut out, 1, |first, out| {
-        out.copy_from_slice(&numbers[first..][..out.len()]);
-    });
-    out
 }

@@ -1,5 +1,7 @@
 //! The inmost loop of every product: a few rows times a panel of columns, all in registers.
 
+use std::cell::RefCell;
+
 use super::simd::{MAX_LANES, Simd};
 
 /// Vectors of columns in a panel, at most.
@@ -9,19 +11,31 @@ const MAX_ROWS: usize = 8;
 /// Columns of a panel, at most.
 pub(super) const MAX_COLUMNS: usize = MAX_VECTORS * MAX_LANES;
 
-/// Room for numbers that begins with a cache line, so that no vector is read from two.
+/// Room for numbers that begins with a cache line, so that no vector is read from two. It goes back to its
+/// thread, which gives it out again.
 pub(super) struct Room {
     numbers: Vec<f32>,
     first: usize,
+}
+
+/// Rooms of this many numbers, or fewer, are given out again: 4 MiB.
+const MOST_KEPT: usize = 1 << 20;
+
+thread_local! {
+    static ROOMS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Numbers of the longest cache line that is common.
 const LINE: usize = 16;
 
 impl Room {
-    /// Room for so many numbers, all zero.
+    /// Room for so many numbers, which may be anything.
     pub(super) fn new(n: usize) -> Self {
-        let numbers = vec![0.0; n + LINE];
+        let kept = ROOMS.with_borrow_mut(Vec::pop);
+        let mut numbers = kept.unwrap_or_default();
+        if numbers.len() < n + LINE {
+            numbers.resize(n + LINE, 0.0);
+        }
         let first = numbers.as_ptr().align_offset(LINE * size_of::<f32>());
         // Where the beginning can't be found out any will do.
         Self {
@@ -43,16 +57,44 @@ impl Room {
     }
 }
 
-/// What will be read next, brought near bit by bit while tiles are computed: so many numbers of some
-/// rows.
+impl Drop for Room {
+    fn drop(&mut self) {
+        let numbers = std::mem::take(&mut self.numbers);
+        if (1..=MOST_KEPT).contains(&numbers.len()) {
+            // A thread that ends has no use for it.
+            let _is_over = ROOMS.try_with(|rooms| rooms.borrow_mut().push(numbers));
+        }
+    }
+}
+
+/// What is done bit by bit while tiles are computed, so that the processor does it while it waits for
+/// nothing else.
+pub(super) trait Meanwhile {
+    /// The next bit. It comes once for every [`EVERY`] rows of a panel that a tile goes through.
+    fn step<S: Simd>(&mut self, simd: S);
+}
+
+/// Rows of a panel between one bit of what is done meanwhile and the next.
+const EVERY: usize = 4;
+
+/// How many bits there are while `n_rows` rows go through a panel of `n_in`, about.
+pub(super) fn n_steps<S: Simd>(n_rows: usize, n_in: usize) -> usize {
+    let rows_at_once = if S::HAS_MANY_REGISTERS { 8 } else { 6 };
+    n_rows.div_ceil(rows_at_once) * (n_in / EVERY) + 1
+}
+
+impl Meanwhile for () {
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, _simd: S) {}
+}
+
+/// What will be read next, brought near: so many numbers of some rows.
 pub(super) struct Ahead<'a, T> {
-    pub numbers: &'a [T],
-    /// Where the first row's begin.
-    pub first: usize,
+    numbers: &'a [T],
     /// From a row to the next.
-    pub stride: usize,
+    stride: usize,
     /// Numbers of a row.
-    pub width: usize,
+    width: usize,
     /// Rows done, in 2^-32.
     done: u64,
     /// Rows at a time, in 2^-32.
@@ -60,42 +102,31 @@ pub(super) struct Ahead<'a, T> {
 }
 
 impl<'a, T> Ahead<'a, T> {
-    /// Rows of a panel between one place brought near and the next.
-    const EVERY: usize = 4;
-
-    /// Nothing.
-    pub(super) fn nothing() -> Self {
-        Self::new(&[], 0, (0, 0, 0), 0)
-    }
-
-    /// `n_rows` rows, `stride` apart, of `width` numbers from `first` on, while so many rows of panels are
-    /// gone through.
+    /// `n_rows` rows, `stride` apart, of `width` of the numbers, in so many steps.
     #[inline(always)]
     pub(super) fn new(
         numbers: &'a [T],
         n_rows: usize,
-        (first, stride, width): (usize, usize, usize),
-        n_panel_rows: usize,
+        (stride, width): (usize, usize),
+        n_steps: usize,
     ) -> Self {
-        let n_steps = n_panel_rows / Self::EVERY + 1;
         Self {
             numbers,
-            first,
             stride,
             width,
             done: 0,
             step: ((n_rows as u64) << 32) / n_steps as u64,
         }
     }
+}
 
+impl<T> Meanwhile for Ahead<'_, T> {
     #[inline(always)]
-    fn fetch<S: Simd>(&mut self, simd: S) {
+    fn step<S: Simd>(&mut self, simd: S) {
         let row = (self.done >> 32) as usize;
         let column = ((self.done & 0xffff_ffff) * self.width as u64) >> 32;
-        if let Some(place) = self
-            .numbers
-            .get(self.first + row * self.stride + column as usize)
-        {
+        let place = row * self.stride + column as usize;
+        if let Some(place) = self.numbers.get(place) {
             simd.fetch(place);
         }
         self.done += self.step;
@@ -142,26 +173,26 @@ pub(super) fn multiply<'a, S: Simd>(
     row: impl Fn(usize) -> &'a [f32],
     panel: &[f32],
     width: usize,
-    ahead: &mut Ahead<'_, impl Sized>,
+    meanwhile: &mut impl Meanwhile,
     write: impl FnMut(usize, &[f32]),
 ) {
     let n_vectors = width / S::LANES;
     match (n_vectors, S::HAS_MANY_REGISTERS) {
-        (1, true) => tiles::<S, _, 8, 1>(simd, n_rows, row, panel, ahead, write),
-        (2, true) => tiles::<S, _, 8, 2>(simd, n_rows, row, panel, ahead, write),
-        (_, true) => tiles::<S, _, 8, 3>(simd, n_rows, row, panel, ahead, write),
-        (1, false) => tiles::<S, _, 6, 1>(simd, n_rows, row, panel, ahead, write),
-        (_, false) => tiles::<S, _, 6, 2>(simd, n_rows, row, panel, ahead, write),
+        (1, true) => tiles::<S, 8, 1>(simd, n_rows, row, panel, meanwhile, write),
+        (2, true) => tiles::<S, 8, 2>(simd, n_rows, row, panel, meanwhile, write),
+        (_, true) => tiles::<S, 8, 3>(simd, n_rows, row, panel, meanwhile, write),
+        (1, false) => tiles::<S, 6, 1>(simd, n_rows, row, panel, meanwhile, write),
+        (_, false) => tiles::<S, 6, 2>(simd, n_rows, row, panel, meanwhile, write),
     }
 }
 
 #[inline(always)]
-fn tiles<'a, S: Simd, T, const ROWS: usize, const VECTORS: usize>(
+fn tiles<'a, S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     n_rows: usize,
     row: impl Fn(usize) -> &'a [f32],
     panel: &[f32],
-    ahead: &mut Ahead<'_, T>,
+    meanwhile: &mut impl Meanwhile,
     mut write: impl FnMut(usize, &[f32]),
 ) {
     let width = VECTORS * S::LANES;
@@ -169,7 +200,7 @@ fn tiles<'a, S: Simd, T, const ROWS: usize, const VECTORS: usize>(
     for first in (0..n_rows).step_by(ROWS) {
         // Where rows are missing the last one is computed again, for nobody.
         let rows: [&[f32]; ROWS] = std::array::from_fn(|at| row((first + at).min(n_rows - 1)));
-        tile::<S, _, ROWS, VECTORS>(simd, rows, panel, ahead, &mut products.0);
+        tile::<S, ROWS, VECTORS>(simd, rows, panel, meanwhile, &mut products.0);
         let n_here = ROWS.min(n_rows - first);
         for (at, products) in products.0.chunks_exact(width).take(n_here).enumerate() {
             write(first + at, products);
@@ -178,35 +209,57 @@ fn tiles<'a, S: Simd, T, const ROWS: usize, const VECTORS: usize>(
 }
 
 #[inline(always)]
-fn tile<S: Simd, T, const ROWS: usize, const VECTORS: usize>(
+fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     rows: [&[f32]; ROWS],
     panel: &[f32],
-    ahead: &mut Ahead<'_, T>,
+    meanwhile: &mut impl Meanwhile,
     products: &mut [f32],
 ) {
+    /// Numbers of a row that are gone through without looking whether there are more.
+    const STEPS: usize = 8;
     let width = VECTORS * S::LANES;
     let n_in = panel.len() / width;
-    let rows = rows.map(|row| &row[..n_in]);
+    let rows = rows.map(|row| row[..n_in].as_chunks::<STEPS>());
     let mut sums = [[simd.splat(0.0); VECTORS]; ROWS];
-    for (at, columns) in panel.chunks_exact(width).enumerate() {
-        if at % Ahead::<T>::EVERY == 0 {
-            ahead.fetch(simd);
-        }
-        let mut vectors = [simd.splat(0.0); VECTORS];
-        for (vector, columns) in vectors.iter_mut().zip(columns.chunks_exact(S::LANES)) {
-            *vector = simd.load(columns);
-        }
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            let number = simd.splat(row[at]);
-            for (sum, vector) in sums.iter_mut().zip(vectors) {
-                *sum = simd.mul_add(number, vector, *sum);
+    let mut panels = panel.chunks_exact(STEPS * width);
+    for (at, panel) in panels.by_ref().enumerate() {
+        let numbers: [&[f32; STEPS]; ROWS] = std::array::from_fn(|row| &rows[row].0[at]);
+        for step in 0..STEPS {
+            if step % EVERY == 0 {
+                meanwhile.step(simd);
             }
+            add_products(simd, &mut sums, &panel[step * width..][..width], |row| {
+                numbers[row][step]
+            });
         }
+    }
+    for (at, columns) in panels.remainder().chunks_exact(width).enumerate() {
+        add_products(simd, &mut sums, columns, |row| rows[row].1[at]);
     }
     let places = products.chunks_exact_mut(S::LANES);
     for (place, sum) in places.zip(sums.into_iter().flatten()) {
         simd.store(sum, place);
+    }
+}
+
+/// Adds a row of a panel, times each row's number, to that row's sums.
+#[inline(always)]
+fn add_products<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    sums: &mut [[S::Vector; VECTORS]; ROWS],
+    columns: &[f32],
+    number: impl Fn(usize) -> f32,
+) {
+    let mut vectors = [simd.splat(0.0); VECTORS];
+    for (vector, columns) in vectors.iter_mut().zip(columns.chunks_exact(S::LANES)) {
+        *vector = simd.load(columns);
+    }
+    for (row, sums) in sums.iter_mut().enumerate() {
+        let number = simd.splat(number(row));
+        for (sum, vector) in sums.iter_mut().zip(vectors) {
+            *sum = simd.mul_add(number, vector, *sum);
+        }
     }
 }
 

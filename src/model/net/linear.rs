@@ -88,9 +88,13 @@ impl Linear {
         xs: &Tensor,
         widths: [usize; N],
     ) -> Result<[Tensor; N]> {
+        let turned;
         let weight = match &self.weight {
-            Matrix::InOut(weight) => Weight::InOut(weight),
-            Matrix::OutIn(weight) => Weight::OutIn(weight),
+            Matrix::InOut(weight) => {
+                turned = weight.t()?;
+                Weight::Plain(&turned)
+            }
+            Matrix::OutIn(weight) => Weight::Plain(weight),
             Matrix::Quantized { stored, .. } => Weight::Quantized(stored),
         };
         if let Some(parts) = kernel::product(xs, weight, self.bias.as_ref(), widths)? {

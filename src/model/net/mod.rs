@@ -28,6 +28,7 @@ pub(super) use norm::Norm;
 pub(super) use product::product;
 use rotary::Turns;
 
+use super::kernel;
 use super::recorder::Recorder;
 use super::tensors::{Stored, Tensors};
 use crate::config::{Family, ModelConfig, Rotary};
@@ -92,7 +93,7 @@ impl Block {
             .attn
             .forward(&ln1_normalized, turns, cache, &mut hooks)?;
         let attn_out = hooks.at(AttnOut, attn_out)?; // [batch, pos, d_model]
-        let resid_mid = (&resid_pre + attn_out)?; // [batch, pos, d_model]
+        let resid_mid = add(&resid_pre, &attn_out)?; // [batch, pos, d_model]
         let resid_mid = if self.is_parallel {
             resid_mid
         } else {
@@ -106,7 +107,15 @@ impl Block {
         let ln2_normalized = hooks.at(Ln2Normalized, self.ln2.forward(mlp_input)?)?;
         let mlp_out = self.mlp.forward(&ln2_normalized, &mut hooks)?;
         let mlp_out = hooks.at(MlpOut, mlp_out)?; // [batch, pos, d_model]
-        hooks.at(ResidPost, (resid_mid + mlp_out)?) // [batch, pos, d_model]
+        hooks.at(ResidPost, add(&resid_mid, &mlp_out)?) // [batch, pos, d_model]
+    }
+}
+
+/// The sum of two tensors of one shape.
+fn add(left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    match kernel::add(left, right)? {
+        Some(sum) => Ok(sum),
+        None => left + right,
     }
 }
 
@@ -188,7 +197,7 @@ impl Net {
                 .unsqueeze(0)?
                 .broadcast_as((n_batch, n_pos, d_model))?;
             let pos_embed = recorder.at(HookPoint::PosEmbed, pos_embed)?; // [batch, pos, d_model]
-            resid = (resid + pos_embed)?; // [batch, pos, d_model]
+            resid = add(&resid, &pos_embed)?; // [batch, pos, d_model]
         }
         let turns = self
             .rotary

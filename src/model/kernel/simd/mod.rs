@@ -50,7 +50,24 @@ pub(super) trait Simd: Copy + Send + Sync {
 
     /// The sum of a vector's numbers, in an order that never changes.
     fn sum(self, vector: Self::Vector) -> f32;
+
+    /// The square whose columns are the first numbers of rows that begin `stride` numbers apart.
+    #[inline(always)]
+    fn turned(self, rows: &[f32], stride: usize) -> Square {
+        let mut square = [[0.0; SIDE]; SIDE];
+        for (column, row) in rows.chunks(stride).take(SIDE).enumerate() {
+            for (place, number) in square.iter_mut().zip(row) {
+                place[column] = *number;
+            }
+        }
+        square
+    }
 }
+
+/// Rows and columns of a [`Square`].
+pub(super) const SIDE: usize = 16;
+/// Numbers that are turned at once.
+pub(super) type Square = [[f32; SIDE]; SIDE];
 
 /// Lanes of the widest vectors.
 pub(super) const MAX_LANES: usize = 16;

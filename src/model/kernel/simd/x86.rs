@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Level, Portable, Simd, Work};
+use super::{Level, Portable, SIDE, Simd, Square, Work};
 
 /// The richest set that the processor has.
 pub(super) fn level() -> Level {
@@ -107,6 +107,52 @@ impl Simd for Avx512 {
     fn sum(self, vector: __m512) -> f32 {
         // SAFETY: the processor has the instructions.
         unsafe { _mm512_reduce_add_ps(vector) }
+    }
+
+    #[inline(always)]
+    fn turned(self, rows: &[f32], stride: usize) -> Square {
+        let mut vectors = [self.splat(0.0); SIDE];
+        for (vector, row) in vectors.iter_mut().zip(rows.chunks(stride)) {
+            *vector = self.load(row);
+        }
+        // Squares of 2, then of 4 are turned within each quarter of the vectors, then the quarters.
+        // SAFETY: the processor has the instructions.
+        let vectors = unsafe {
+            let mut pairs = vectors;
+            for at in (0..SIDE).step_by(2) {
+                pairs[at] = _mm512_unpacklo_ps(vectors[at], vectors[at + 1]);
+                pairs[at + 1] = _mm512_unpackhi_ps(vectors[at], vectors[at + 1]);
+            }
+            let mut fours = pairs;
+            for at in (0..SIDE).step_by(4) {
+                for half in 0..2 {
+                    let low = _mm512_castps_pd(pairs[at + half]);
+                    let high = _mm512_castps_pd(pairs[at + half + 2]);
+                    fours[at + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+                    fours[at + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+                }
+            }
+            let mut eights = fours;
+            for half in [0, 8] {
+                for at in 0..4 {
+                    let (left, right) = (fours[half + at], fours[half + at + 4]);
+                    eights[half + at] = _mm512_shuffle_f32x4::<0x88>(left, right);
+                    eights[half + at + 4] = _mm512_shuffle_f32x4::<0xdd>(left, right);
+                }
+            }
+            let mut all = eights;
+            for at in 0..8 {
+                let (left, right) = (eights[at], eights[at + 8]);
+                all[at] = _mm512_shuffle_f32x4::<0x88>(left, right);
+                all[at + 8] = _mm512_shuffle_f32x4::<0xdd>(left, right);
+            }
+            all
+        };
+        let mut square = [[0.0; SIDE]; SIDE];
+        for (row, vector) in square.iter_mut().zip(vectors) {
+            self.store(vector, row);
+        }
+        square
     }
 }
 
