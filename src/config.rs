@@ -66,8 +66,8 @@ pub struct ModelConfig {
     pub tie_word_embeddings: bool,
     /// The token that begins a text, if the model has one.
     pub bos_token_id: Option<u32>,
-    /// The token that ends a text, if the model has one.
-    pub eos_token_id: Option<u32>,
+    /// The tokens that end a text: none, one, or several as chat models have.
+    pub eos_token_ids: Vec<u32>,
 }
 
 /// Attention that reaches only so far back.

@@ -16,6 +16,7 @@ use llmscope::config::ModelConfig;
 use llmscope::hook::HookPoint;
 use llmscope::model::{Model, Precision};
 use llmscope::trace::Activation;
+use llmscope::weight::{WeightPoint, WeightSite};
 use tempfile::TempDir;
 
 /// Absolute, of logits about one.
@@ -46,20 +47,39 @@ fn a_model_in_8_bits_is_the_model_of_the_numbers_that_its_blocks_stand_for() {
         ..wide_config()
     };
     let tensors = random_tensors(&config, 3);
-    let stands_for = tensors.iter().map(|(name, tensor)| {
-        let is_matrix = name == "lm_head.weight" || name.starts_with("h.") && tensor.rank() == 2;
-        let tensor = match is_matrix {
-            true => through_blocks(tensor, name.starts_with("h.")),
-            false => tensor.clone(),
-        };
-        (name.clone(), tensor)
-    });
-    let expected = Model::from_tensors("", config.clone(), stands_for.collect(), Device::Cpu);
+    let stands_for: HashMap<String, Tensor> = tensors
+        .iter()
+        .map(|(name, tensor)| {
+            let is_matrix =
+                name == "lm_head.weight" || name.starts_with("h.") && tensor.rank() == 2;
+            let tensor = match is_matrix {
+                true => through_blocks(tensor, name.starts_with("h.")),
+                false => tensor.clone(),
+            };
+            (name.clone(), tensor)
+        })
+        .collect();
+    let expected = Model::from_tensors("", config.clone(), stands_for.clone(), Device::Cpu);
 
     let model = load_from(saved(&config, &tensors).path(), Precision::Q8_0);
 
     assert!(worst(&logits(&model), &logits(&expected.unwrap())) < TOLERANCE);
-    let sizes = model.weights().unwrap().tensor_bytes();
+    let weights = model.weights().unwrap();
+    for (key, point) in [
+        (
+            "h.0.mlp.c_fc.weight",
+            WeightPoint::block(0, WeightSite::MlpIn),
+        ),
+        ("lm_head.weight", WeightPoint::Unembed),
+    ] {
+        let slice = config.weight_slice(point);
+        assert_eq!(slice.key, key);
+        let some = weights.read(&slice, 3..5, 20..60).unwrap();
+        let part = stands_for[key].narrow(0, 3, 2).unwrap().narrow(1, 20, 40);
+        let part = part.unwrap().flatten_all().unwrap();
+        assert_eq!(some, part.to_vec1::<f32>().unwrap(), "{key}");
+    }
+    let sizes = weights.tensor_bytes();
     let specs = config.weights();
     let bytes = |key: &str| {
         let spec = specs.iter().find(|spec| spec.name == key).unwrap();

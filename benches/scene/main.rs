@@ -6,6 +6,7 @@
 //! frames, `--json-only` leaves the table out, and words such as `steps` pick what is measured.
 
 mod entities;
+mod generating;
 mod idle;
 mod world;
 
@@ -20,6 +21,7 @@ use llmscope::viewer::viewpoint::CameraSettings;
 use serde_json::{Map, Value};
 
 use entities::Entities;
+use generating::Writer;
 use idle::{cpu_ms, idle_window_ms};
 use world::{World, median};
 
@@ -33,13 +35,14 @@ const N_POS: usize = 12;
 const STEP_POS: [usize; 2] = [64, 32];
 
 /// What the figures should be.
-const BUDGETS: [(&str, &str, f64); 6] = [
+const BUDGETS: [(&str, &str, f64); 7] = [
     ("overview_ratio", "at most", 1.5),
     ("entities_ratio", "at least", 10.0),
     ("whole_gpt2_768x688_ms", "at most", 66.0),
     ("whole_gpt2_xl_768x688_ms", "at most", 75.0),
     ("start_to_first_frame_ms", "at most", 1400.0),
     ("step_work_ms", "at most", 4.0),
+    ("generating_ratio", "at most", 2.0),
 ];
 
 /// The figures by name.
@@ -92,13 +95,14 @@ fn main() -> Result<()> {
         }
     };
     let mut figures = Figures::default();
-    let parts: [(&str, fn(&mut Figures, Effort) -> Result<()>); 6] = [
+    let parts: [(&str, fn(&mut Figures, Effort) -> Result<()>); 7] = [
         ("overviews", overviews),
         ("entities", entities),
         ("whole", whole),
         ("steps", steps),
         ("starts", starts),
         ("idle window", idle_window),
+        ("generating", generating),
     ];
     let wanted: Vec<String> = std::env::args()
         .skip(1)
@@ -252,6 +256,38 @@ fn idle_window(figures: &mut Figures, effort: Effort) -> Result<()> {
     {
         figures.note("idle_window_cpu_ms_in_3s", cpu);
     }
+    Ok(())
+}
+
+/// Frames of a moving camera while a model computes on the same processor, against those while none
+/// does.
+fn generating(figures: &mut Figures, effort: Effort) -> Result<()> {
+    const ROUNDS: usize = 3;
+    let mut world = World::new("gpt2", N_POS, &ViewerOptions::default(), SIZE)?;
+    world.look_from_start();
+    for _ in 0..3 {
+        world.frame()?;
+    }
+    let writer = Writer::new("gpt2")?;
+    let (mut idle, mut generating) = (Vec::new(), Vec::new());
+    let (mut n_tokens, mut secs) = (0, 0.0);
+    for _ in 0..ROUNDS {
+        for _ in 0..effort.frames {
+            idle.push(world.frame()?.total());
+        }
+        let start = Instant::now();
+        let text = writer.write();
+        for _ in 0..effort.frames {
+            generating.push(world.frame()?.total());
+        }
+        n_tokens += text.end()?;
+        secs += start.elapsed().as_secs_f64();
+    }
+    let (idle, generating) = (median(idle), median(generating));
+    figures.note("frame_ms", idle);
+    figures.note("generating_frame_ms", generating);
+    figures.note("generating_ratio", generating / idle);
+    figures.note("generated_tokens_per_s", n_tokens as f64 / secs);
     Ok(())
 }
 

@@ -189,7 +189,7 @@ fn continue_text(
             return Ok((new_tokens, Stop::ContextFull));
         }
         let token = sampler.choose(&logits)?;
-        if Some(token) == config.eos_token_id {
+        if config.eos_token_ids.contains(&token) {
             return Ok((new_tokens, Stop::EndOfText));
         }
         printer.print(token)?;

@@ -45,7 +45,7 @@ impl<'a> Recording<'a> {
                 return Ok(Stop::ContextFull);
             }
             let token = sampler.choose(&logits)?;
-            if Some(token) == config.eos_token_id {
+            if config.eos_token_ids.contains(&token) {
                 return Ok(Stop::EndOfText);
             }
             logits = self.run(&[token], keep)?;

@@ -39,7 +39,7 @@ pub(super) fn from_json(json: &Fields) -> Result<ModelConfig, ConfigError> {
         sliding_window: None,
         tie_word_embeddings: fields::flag(json, "tie_word_embeddings", true)?,
         bos_token_id: fields::token_id(json, "bos_token_id", d_vocab),
-        eos_token_id: fields::token_id(json, "eos_token_id", d_vocab),
+        eos_token_ids: fields::token_ids(json, "eos_token_id", d_vocab),
     })
 }
 
@@ -58,7 +58,7 @@ pub(super) fn to_json(config: &ModelConfig) -> Value {
         "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
         "tie_word_embeddings": config.tie_word_embeddings,
         "bos_token_id": config.bos_token_id,
-        "eos_token_id": config.eos_token_id,
+        "eos_token_id": fields::token_ids_field(&config.eos_token_ids),
     })
 }
 

@@ -42,7 +42,7 @@ pub(super) fn from_json(json: &Fields) -> Result<ModelConfig, ConfigError> {
         sliding_window: None,
         tie_word_embeddings: fields::flag(json, "tie_word_embeddings", false)?,
         bos_token_id: fields::token_id(json, "bos_token_id", d_vocab),
-        eos_token_id: fields::token_id(json, "eos_token_id", d_vocab),
+        eos_token_ids: fields::token_ids(json, "eos_token_id", d_vocab),
     })
 }
 
@@ -61,7 +61,7 @@ pub(super) fn to_json(config: &ModelConfig) -> Value {
         "use_parallel_residual": config.is_parallel,
         "tie_word_embeddings": config.tie_word_embeddings,
         "bos_token_id": config.bos_token_id,
-        "eos_token_id": config.eos_token_id,
+        "eos_token_id": fields::token_ids_field(&config.eos_token_ids),
     });
     if let Some(rotary) = &config.rotary {
         json["rope_parameters"] = fields::of_rotary(rotary, config.d_head);

@@ -111,11 +111,29 @@ pub(super) fn positive(
 /// A special token, or none where the field is absent or names no token of the vocabulary; the
 /// first where it names several.
 pub(super) fn token_id(json: &Fields, field: &str, d_vocab: usize) -> Option<u32> {
-    let id = match json.get(field)? {
-        Value::Array(ids) => ids.first()?.as_u64()?,
-        id => id.as_u64()?,
+    token_ids(json, field, d_vocab).first().copied()
+}
+
+/// The special tokens that a field names, one or several, as far as the vocabulary has them.
+pub(super) fn token_ids(json: &Fields, field: &str, d_vocab: usize) -> Vec<u32> {
+    let ids = match json.get(field) {
+        Some(Value::Array(ids)) => ids.as_slice(),
+        Some(id) => std::slice::from_ref(id),
+        None => &[],
     };
-    (id < d_vocab as u64).then_some(id as u32)
+    let ids = ids.iter().filter_map(Value::as_u64);
+    ids.filter(|id| *id < d_vocab as u64)
+        .map(|id| id as u32)
+        .collect()
+}
+
+/// Special tokens as a field: none is null, one a number, several a list.
+pub(super) fn token_ids_field(ids: &[u32]) -> Value {
+    match ids {
+        [] => Value::Null,
+        [id] => (*id).into(),
+        ids => ids.into(),
+    }
 }
 
 /// That `larger` is a multiple of `smaller`.

@@ -167,7 +167,7 @@ fn gpt2(&(_, n_layers, d_model, n_heads): &(&str, usize, usize, usize)) -> Model
         sliding_window: None,
         tie_word_embeddings: true,
         bos_token_id: Some(50_256),
-        eos_token_id: Some(50_256),
+        eos_token_ids: vec![50_256],
     }
 }
 
@@ -217,7 +217,7 @@ fn llama_like(preset: &LlamaLike) -> ModelConfig {
         }),
         tie_word_embeddings: preset.is_tied,
         bos_token_id: Some(bos),
-        eos_token_id: Some(eos),
+        eos_token_ids: vec![eos],
     }
 }
 
@@ -265,6 +265,6 @@ fn gpt_neox(
         sliding_window: None,
         tie_word_embeddings: false,
         bos_token_id: Some(0),
-        eos_token_id: Some(0),
+        eos_token_ids: vec![0],
     }
 }

@@ -114,7 +114,7 @@ fn a_shape_reads_back_as_it_was_written() {
         scale_attn_by_inverse_layer_idx: true,
         tie_word_embeddings: false,
         bos_token_id: None,
-        eos_token_id: Some(3),
+        eos_token_ids: vec![3],
         ..configs[0].clone()
     });
     for config in configs {
@@ -133,7 +133,7 @@ fn absent_fields_have_the_defaults_of_transformers() {
     assert!(config.scale_attn_weights);
     assert!(!config.scale_attn_by_inverse_layer_idx);
     assert_eq!(config.bos_token_id, Some(0));
-    assert_eq!(config.eos_token_id, None, "5000 is no token of 384");
+    assert!(config.eos_token_ids.is_empty(), "5000 is no token of 384");
 }
 
 #[test]
@@ -289,12 +289,15 @@ fn older_rotary_fields_are_read_too() {
             "original_max_position_embeddings": 8192, "rope_type": "llama3"},
     });
 
-    let config = ModelConfig::from_json(&json.to_string());
+    let config = ModelConfig::from_json(&json.to_string()).unwrap();
 
-    assert_eq!(
-        config.unwrap(),
-        ModelConfig::preset("llama-3.2-1b").unwrap()
-    );
+    let expected = ModelConfig {
+        eos_token_ids: vec![128_001, 128_008],
+        ..ModelConfig::preset("llama-3.2-1b").unwrap()
+    };
+    assert_eq!(config, expected);
+    let again = ModelConfig::from_json(&config.to_json().to_string());
+    assert_eq!(again.unwrap(), expected);
 
     let json = serde_json::json!({
         "model_type": "gpt_neox", "num_hidden_layers": 6, "hidden_size": 512,

@@ -378,7 +378,7 @@ impl Worker<'_> {
             none => none.insert(Sampler::new(&self.sampler_settings)?),
         };
         let token = sampler.choose(&text.logits)?;
-        let is_last = model.config().eos_token_id == Some(token);
+        let is_last = model.config().eos_token_ids.contains(&token);
         let session = text.session.clone();
         self.compute(session, vec![token])?;
         Ok(if is_last {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::quantized::{QStorage, QTensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::sizes::TensorBytes;
 use super::tensors::{Stored, is_in_out};
@@ -61,29 +62,45 @@ impl Weights {
         if rows.end > slice.rows.len || columns.end > slice.columns.len {
             return None;
         }
-        let tensor = self.tensor(&slice.key)?;
-        let part = if tensor.rank() == 1 {
-            picked(&tensor, 0, &slice.columns, columns)
-        } else {
-            picked(&tensor, 0, &slice.rows, rows)
-                .and_then(|part| picked(&part, 1, &slice.columns, columns))
+        let part = match self.tensors.get(&slice.key)? {
+            Stored::Plain(tensor) if tensor.rank() == 1 => {
+                picked(tensor, 0, &slice.columns, columns)
+            }
+            Stored::Plain(tensor) => picked(tensor, 0, &slice.rows, rows)
+                .and_then(|part| picked(&part, 1, &slice.columns, columns)),
+            Stored::Quantized(matrix) => {
+                let (rows, columns) = ((&slice.rows, rows), (&slice.columns, columns));
+                if is_in_out(self.config.family, &slice.key) {
+                    dequantized(matrix, columns, rows).and_then(|part| part.t())
+                } else {
+                    dequantized(matrix, rows, columns)
+                }
+            }
         };
         part.and_then(|part| part.to_dtype(DType::F32)?.flatten_all()?.to_vec1())
             .ok()
     }
+}
 
-    /// A tensor in the checkpoint's own shape.
-    fn tensor(&self, key: &str) -> Option<Tensor> {
-        let stored = self.tensors.get(key)?;
-        let tensor = stored.dequantized().ok()?;
-        let is_turned =
-            matches!(stored, Stored::Quantized(_)) && is_in_out(self.config.family, key);
-        if is_turned {
-            tensor.t().ok()
-        } else {
-            Some(tensor)
-        }
+/// Rows and columns of a quantised matrix; of no other row a number is computed.
+fn dequantized(
+    matrix: &QTensor,
+    (rows, row_range): (&Stripes, Range<usize>),
+    (columns, column_range): (&Stripes, Range<usize>),
+) -> Result<Tensor> {
+    let (_, n_columns) = matrix.shape().dims2()?;
+    let dtype = matrix.dtype();
+    let row_bytes = n_columns / dtype.block_size() * dtype.type_size();
+    let stored = matrix.data()?;
+    let n_rows = row_range.len();
+    let mut bytes = Vec::with_capacity(n_rows * row_bytes);
+    for at in row_range {
+        let first = rows.index(at) * row_bytes;
+        bytes.extend_from_slice(&stored[first..first + row_bytes]);
     }
+    let storage = QStorage::from_data(bytes.into(), &Device::Cpu, dtype)?;
+    let part = QTensor::new(storage, (n_rows, n_columns))?.dequantize(&Device::Cpu)?;
+    picked(&part, 1, columns, column_range)
 }
 
 /// Those indices of a tensor's dimension that `stripes` has at `range`.

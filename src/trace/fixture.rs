@@ -16,7 +16,7 @@ pub(super) fn config() -> ModelConfig {
         n_ctx: 8,
         d_vocab: 5,
         bos_token_id: None,
-        eos_token_id: None,
+        eos_token_ids: Vec::new(),
         ..ModelConfig::preset("gpt2").unwrap()
     }
 }

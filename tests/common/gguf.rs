@@ -22,7 +22,7 @@ pub fn wide_config() -> ModelConfig {
         n_ctx: 16,
         d_vocab: 64,
         bos_token_id: None,
-        eos_token_id: None,
+        eos_token_ids: Vec::new(),
         ..ModelConfig::preset("gpt2").unwrap()
     }
 }

@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use llmscope::model::{LoadSettings, Model, ModelSource};
+use llmscope::model::{ComputeDevice, LoadSettings, Model, ModelSource};
 use llmscope::trace::{ActivationCache, Pass, Trace};
 
 /// The fixtures: one folder each.
@@ -41,7 +41,22 @@ pub fn fixture(name: &str) -> PathBuf {
 
 pub fn load(name: &str) -> Model {
     let source = ModelSource::Folder(fixture(name));
-    Model::load(&source, &LoadSettings::default(), &mut |_| {}).unwrap()
+    let settings = LoadSettings {
+        device: test_device(),
+        ..LoadSettings::default()
+    };
+    Model::load(&source, &settings, &mut |_| {}).unwrap()
+}
+
+/// Where models of tests compute: the processor, or what `LLMSCOPE_TEST_DEVICE` names, so that a machine
+/// with a GPU can run the same tests on it.
+fn test_device() -> ComputeDevice {
+    match std::env::var("LLMSCOPE_TEST_DEVICE").as_deref() {
+        Err(_) | Ok("cpu") => ComputeDevice::Cpu,
+        Ok("cuda") => ComputeDevice::Cuda,
+        Ok("metal") => ComputeDevice::Metal,
+        Ok(other) => panic!("LLMSCOPE_TEST_DEVICE is {other:?}, expected cpu, cuda or metal"),
+    }
 }
 
 /// Runs `parts` one after the other and keeps every value.

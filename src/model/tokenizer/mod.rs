@@ -6,7 +6,8 @@ pub(super) use build::{
     AddedToken, WordSplit, beginning_with, byte_level, merge_of_line, sentence_pieces,
 };
 
-use serde::de::IgnoredAny;
+use serde_json::Value;
+use tokenizers::normalizers::Precompiled;
 
 use super::error::ModelError;
 use crate::trace::Vocab;
@@ -31,11 +32,27 @@ pub struct TextStream<'a> {
     pending: Vec<u32>,
 }
 
+/// That tables of precompiled normalizers are whole, which the library takes for granted.
+fn check_normalizer(normalizer: &Value) -> Result<(), String> {
+    match normalizer {
+        Value::Array(parts) => parts.iter().try_for_each(check_normalizer),
+        Value::Object(fields) => {
+            if fields.get("type").and_then(Value::as_str) == Some("Precompiled") {
+                serde_json::from_str::<Precompiled>(&normalizer.to_string())
+                    .map_err(|error| error.to_string())?;
+            }
+            fields.values().try_for_each(check_normalizer)
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub(super) fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        // The library takes for granted that what it reads is JSON to the end.
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| error.to_string())?;
+        // The library takes for granted that what it reads is JSON to the end, and text throughout.
+        let json: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        check_normalizer(&json["normalizer"])?;
         let inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
         let anchor = ["a", "e", "0", "!"].iter().find_map(|text| {
             let token = inner.token_to_id(text)?;
