@@ -45,12 +45,17 @@ impl Writer {
     }
 
     /// Begins to write: a prompt, then token after token, everything captured.
-    pub fn write(&self) -> Text {
+    ///
+    /// # Errors
+    ///
+    /// If there can be no thread for it.
+    pub fn write(&self) -> Result<Text> {
         let model = Arc::clone(&self.model);
         let is_over = Arc::new(AtomicBool::new(false));
         let n_tokens = Arc::new(AtomicUsize::new(0));
         let (over, count) = (Arc::clone(&is_over), Arc::clone(&n_tokens));
-        let thread = thread::spawn(move || {
+        let builder = thread::Builder::new().name("writer".to_owned());
+        let thread = builder.spawn(move || {
             let mut session = model.session();
             let mut tokens = vec![5; 64];
             while !over.load(Ordering::Relaxed) && session.n_pos() < model.config().n_ctx {
@@ -64,12 +69,12 @@ impl Writer {
                 tokens = vec![7];
                 count.fetch_add(1, Ordering::Relaxed);
             }
-        });
-        Text {
+        })?;
+        Ok(Text {
             is_over,
             n_tokens,
             thread: Some(thread),
-        }
+        })
     }
 }
 

@@ -276,7 +276,7 @@ fn generating(figures: &mut Figures, effort: Effort) -> Result<()> {
             idle.push(world.frame()?.total());
         }
         let start = Instant::now();
-        let text = writer.write();
+        let text = writer.write()?;
         for _ in 0..effort.frames {
             generating.push(world.frame()?.total());
         }

@@ -193,17 +193,15 @@ impl Model {
         tensors: HashMap<String, Tensor>,
         device: Device,
     ) -> Result<Self, ModelError> {
-        let mut stored = HashMap::with_capacity(tensors.len());
-        for (name, tensor) in tensors {
+        let tensors = tensors.into_iter().map(|(name, tensor)| {
             let is_in_out = tensor.rank() == 2 && is_in_out(config.family, &name);
-            let tensor = if is_in_out {
-                by_columns(tensor)?
-            } else {
-                tensor
+            let tensor = match is_in_out {
+                true => by_columns(tensor)?,
+                false => tensor,
             };
-            stored.insert(name, tensor.into());
-        }
-        let tensors = stored;
+            Ok((name, tensor.into()))
+        });
+        let tensors = tensors.collect::<candle_core::Result<HashMap<_, _>>>()?;
         let net = Net::load(&config, &tensors)?;
         Ok(Self {
             weights: Some(Arc::new(Weights::new(&config, tensors))),

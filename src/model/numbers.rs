@@ -70,9 +70,12 @@ mod tests {
 
         let numbers = Numbers::of(&tensor.unsqueeze(0).unwrap()).unwrap();
         drop(tensor);
-        let elsewhere = std::thread::spawn(move || numbers.as_ref().to_vec());
+        let elsewhere = std::thread::scope(|scope| {
+            let read = scope.spawn(|| numbers.as_ref().to_vec());
+            read.join().unwrap()
+        });
 
-        assert_eq!(elsewhere.join().unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(elsewhere, [1.0, 2.0, 3.0, 4.0]);
     }
 
     #[test]
