@@ -120,8 +120,8 @@ impl Work for HeadScores<'_> {
         for columns in panels::<S>(n_key) {
             let padded = padded::<S>(columns.len());
             let room = room.first_mut(padded * d_head);
-            let key = |key: usize| &keys[(columns.start + key) * d_head..][..d_head];
-            pack_turned(columns.len(), key, padded, room);
+            let first = &keys[columns.start * d_head..];
+            pack_turned(simd, first, d_head, columns.len(), padded, room);
             // Queries before the panel's first key, or too far after its last, see none of it.
             let sees = |query: &usize| {
                 let seen = mask.seen(*query);

@@ -8,10 +8,14 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::simd::Simd;
 use super::threads::share;
 
 /// How many numbers a thread should have to compute with, at least, for it to be worth waking one.
 const WORTH_WAKING: usize = 1 << 15;
+
+/// How many numbers are made ready at once, about: they stay near until they are written.
+const AT_ONCE: usize = 1 << 11;
 
 /// `n` numbers, rows of `width`: `work` is given some rows at a time, the first one's index and their
 /// numbers, which are zero.
@@ -19,8 +23,13 @@ pub(super) fn rows(n: usize, width: usize, work: impl Fn(usize, &mut [f32]) + Sy
     let width = width.max(1);
     let n_pieces = (n / WORTH_WAKING).clamp(1, 16);
     let rows_each = (n / width).div_ceil(n_pieces).max(1);
-    pieces(n, rows_each * width, 0.0, |piece, rows| {
-        work(piece * rows_each, rows);
+    let rows_at_once = (AT_ONCE / width).max(1);
+    cut(n, rows_each * width, |piece, room| {
+        let parts = room.chunks_mut(rows_at_once * width);
+        for (part, room) in parts.enumerate() {
+            let first = piece * rows_each + part * rows_at_once;
+            work(first, filled(room, 0.0));
+        }
     })
 }
 
@@ -32,12 +41,20 @@ pub(super) fn pieces(
     first: f32,
     work: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Vec<f32> {
+    cut(n, width.max(1), |piece, room| {
+        work(piece, filled(room, first));
+    })
+}
+
+/// `n` numbers, of which `fill` must write every piece of `width` that it is given.
+fn cut(n: usize, width: usize, fill: impl Fn(usize, &mut [MaybeUninit<f32>]) + Sync) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(n);
-    let pieces = numbers.spare_capacity_mut()[..n].chunks_mut(width.max(1));
-    share(pieces.enumerate().collect(), |(piece, numbers)| {
-        work(piece, filled(numbers, first));
+    let pieces = numbers.spare_capacity_mut()[..n].chunks_mut(width);
+    share(pieces.enumerate().collect(), |(piece, room)| {
+        fill(piece, room);
     });
-    // SAFETY: there is room for `n`, and each piece of it has been filled, or `share` has not returned.
+    // SAFETY: there is room for `n`, and both callers' `fill` writes all of each piece, or `share` has not
+    // returned.
     unsafe { numbers.set_len(n) };
     numbers
 }
@@ -80,6 +97,14 @@ impl Place<'_> {
         }
     }
 
+    /// Has the room from number `first` on brought near, to be written soon.
+    #[inline(always)]
+    pub(super) fn fetch<S: Simd>(&self, simd: S, first: usize) {
+        if let Some(place) = self.numbers.get(first) {
+            simd.fetch(place);
+        }
+    }
+
     /// What has been put there.
     #[inline(always)]
     fn so_far(&mut self) -> &mut [f32] {
@@ -113,23 +138,22 @@ pub(super) fn columns<const N: usize>(
         let begin = jobs.len();
         for start in (0..width).step_by(width_each) {
             let end = (start + width_each).min(width);
-            let rows: Vec<&mut [MaybeUninit<f32>]> = Vec::with_capacity(n_rows);
-            jobs.push((first + start..first + end, rows));
+            jobs.push(Columns {
+                columns: first + start..first + end,
+                out: Vec::with_capacity(n_rows),
+            });
         }
         let room = &mut table.spare_capacity_mut()[..n_rows * width];
         for row in room.chunks_exact_mut(width.max(1)) {
-            for ((_, rows), part) in jobs[begin..].iter_mut().zip(row.chunks_mut(width_each)) {
-                rows.push(part);
+            for (job, numbers) in jobs[begin..].iter_mut().zip(row.chunks_mut(width_each)) {
+                job.out.push(Place { numbers, n_put: 0 });
             }
         }
         first += width;
     }
-    share(jobs, |(columns, rows)| {
-        let places = rows.into_iter().map(|numbers| Place { numbers, n_put: 0 });
-        let out = places.collect();
-        let mut columns = Columns { columns, out };
-        work(&mut columns);
-        for mut place in columns.out {
+    share(jobs, |mut job| {
+        work(&mut job);
+        for place in &mut job.out {
             place.all();
         }
     });

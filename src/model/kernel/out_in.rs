@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::fresh::Place;
 use super::product::{Matrix, blocks};
 use super::quantized::{bytes_of, dot_q8_0, read_q8_0};
-use super::simd::{SIDE, Simd, Work};
+use super::simd::{SIDE, Simd, Work, run};
 use super::threads::share;
 use super::tile::{
     Ahead, MAX_COLUMNS, Meanwhile, Room, multiply, n_steps, pack_turned, padded, panels,
@@ -39,12 +39,33 @@ impl Work for Turn<'_> {
             rest = later;
         }
         share(places, |(rows, first, place)| {
-            let width = padded::<S>(rows.len());
-            let n_here = place.len() / width;
-            let row = |row: usize| &self.xs[(rows.start + row) * self.n_in + first..][..n_here];
-            pack_turned(rows.len(), row, width, place);
+            run(TurnSome {
+                xs: &self.xs[rows.start * self.n_in + first..],
+                n_in: self.n_in,
+                n_rows: rows.len(),
+                place,
+            });
         });
         turned
+    }
+}
+
+/// Some numbers of some rows as part of a panel.
+struct TurnSome<'a> {
+    /// Rows that begin `n_in` numbers apart.
+    xs: &'a [f32],
+    n_in: usize,
+    n_rows: usize,
+    place: &'a mut [f32],
+}
+
+impl Work for TurnSome<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let width = padded::<S>(self.n_rows);
+        pack_turned(simd, self.xs, self.n_in, self.n_rows, width, self.place);
     }
 }
 
@@ -132,6 +153,9 @@ impl RowsOutIn<'_, '_> {
     ) {
         let row = |row: usize| &numbers[row * stride..][..block.len()];
         let mut products = [0.0; COLUMNS * MAX_COLUMNS + SIDE];
+        for place in &self.out[rows[0].start..rows[rows.len() - 1].end] {
+            place.fetch(simd, columns.start + COLUMNS - 1);
+        }
         for rows in rows {
             let width = padded::<S>(rows.len());
             let panel = &self.turned[rows.start * self.n_in..][..width * self.n_in];

@@ -17,7 +17,7 @@ pub(super) enum Matrix<'a> {
 }
 
 /// Pieces that a product is cut into, so that nobody waits long for whoever is last.
-const PIECES: usize = 24;
+const PIECES: usize = 16;
 
 /// `xs`, `[n, in]`, times `matrix`, plus `bias`, `[out]`. The columns are dealt out to tensors of
 /// `widths` columns, which are all of them: `[n, width]` each.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::simd::{MAX_LANES, Simd};
+use super::simd::{MAX_LANES, SIDE, Simd};
 
 /// Vectors of columns in a panel, at most.
 const MAX_VECTORS: usize = 3;
@@ -279,36 +279,36 @@ pub(super) fn pack<'a>(
     }
 }
 
-/// Lays rows side by side as the columns of a panel, `[in, width]`, the rest zero.
+/// Lays `n_rows` rows, which begin `stride` numbers apart, side by side as the columns of a panel,
+/// `[in, width]`, the rest zero.
 #[inline(always)]
-pub(super) fn pack_turned<'a>(
+pub(super) fn pack_turned<S: Simd>(
+    simd: S,
+    numbers: &[f32],
+    stride: usize,
     n_rows: usize,
-    row: impl Fn(usize) -> &'a [f32],
     width: usize,
     panel: &mut [f32],
 ) {
-    /// Rows that are read side by side, so that what is written lies side by side too.
-    const ROWS: usize = 8;
-    let n_whole = n_rows / ROWS * ROWS;
     let n_in = panel.len() / width;
-    for first in (0..n_whole).step_by(ROWS) {
-        let rows: [&[f32]; ROWS] = std::array::from_fn(|at| &row(first + at)[..n_in]);
-        for (at, place) in panel.chunks_exact_mut(width).enumerate() {
-            for (number, row) in place[first..first + ROWS].iter_mut().zip(rows) {
-                *number = row[at];
+    let (whole_rows, whole_in) = (n_rows / SIDE * SIDE, n_in / SIDE * SIDE);
+    for row in (0..whole_rows).step_by(SIDE) {
+        for at in (0..whole_in).step_by(SIDE) {
+            let square = simd.turned(&numbers[row * stride + at..], stride);
+            let lines = panel[at * width..].chunks_exact_mut(width);
+            for (line, numbers) in lines.zip(&square) {
+                line[row..row + SIDE].copy_from_slice(numbers);
             }
         }
     }
-    for column in n_whole..width {
-        let places = panel[column..].iter_mut().step_by(width);
-        if column < n_rows {
-            for (place, number) in places.zip(row(column)) {
-                *place = *number;
-            }
-        } else {
-            for place in places {
-                *place = 0.0;
-            }
+    for (at, line) in panel.chunks_exact_mut(width).enumerate() {
+        let n_done = if at < whole_in { whole_rows } else { 0 };
+        for (row, place) in line.iter_mut().enumerate().skip(n_done) {
+            *place = if row < n_rows {
+                numbers[row * stride + at]
+            } else {
+                0.0
+            };
         }
     }
 }
