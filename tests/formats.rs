@@ -12,6 +12,7 @@ use common::checkpoints::{
 };
 use common::{fixture, load};
 use llmscope::model::Precision;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 const SHARDS: [&str; 2] = [
@@ -236,6 +237,42 @@ fn vocab_and_merges_are_the_same_tokenizer() {
         assert_eq!(tokens, expected.encode(text).unwrap(), "{text}");
         assert_eq!(got.decode(&tokens).unwrap(), text);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    #[test]
+    fn any_text_comes_back_from_its_tokens(text in "(\\PC|[\\x00-\\x1f]|\u{10ffff}){0,60}") {
+        for family in ["gpt2", "llama", "gpt_neox"] {
+            let model = load(family);
+            let tokenizer = model.tokenizer().unwrap();
+            let tokens = tokenizer.encode(&text).unwrap();
+            prop_assert_eq!(tokenizer.decode(&tokens).unwrap(), text.as_str(), "{}", family);
+        }
+    }
+}
+
+#[test]
+fn a_prompt_is_read_whole_whatever_its_tokenizer_says_of_batches() {
+    let folder = folder_with_config("gpt2");
+    copy("gpt2", &["model.safetensors"], folder.path());
+    let bytes = fs::read(fixture("gpt2").join("tokenizer.json")).unwrap();
+    let mut json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    json["truncation"] = serde_json::json!({
+        "direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0
+    });
+    json["padding"] = serde_json::json!({
+        "strategy": {"Fixed": 20}, "direction": "Left", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "!"
+    });
+    fs::write(folder.path().join("tokenizer.json"), json.to_string()).unwrap();
+    let text = "The quick brown fox jumps over the lazy dog";
+    let expected = load("gpt2").encode_prompt(text).unwrap();
+
+    let model = load_from(folder.path(), Precision::Auto);
+
+    assert_eq!(model.encode_prompt(text).unwrap(), expected);
 }
 
 #[test]

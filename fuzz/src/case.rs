@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use llmscope::config::ModelConfig;
+use llmscope::model::{LoadSettings, Model, ModelError, ModelSource};
 
 /// One layer, two numbers wide.
 const CONFIG: &str = r#"{"model_type": "gpt2", "n_layer": 1, "n_embd": 2, "n_head": 1,
@@ -59,6 +60,27 @@ pub fn write(input: &[u8], folder: &Path) -> io::Result<Option<PathBuf>> {
         }
     }
     Ok(Some(source))
+}
+
+/// Loads a model and, if that works, runs a token, and makes tokens of text and text of tokens, which may
+/// fail.
+///
+/// # Errors
+///
+/// If it can't be loaded.
+pub fn try_out(path: PathBuf) -> Result<(), ModelError> {
+    let source = match path.extension() {
+        Some(_) => ModelSource::File(path),
+        None => ModelSource::Folder(path),
+    };
+    let model = Model::load(&source, &LoadSettings::default(), &mut |_| {})?;
+    let mut session = model.session();
+    drop(model.run_recorded(&mut session, &[0], &mut ()));
+    if let Some(tokenizer) = model.tokenizer() {
+        drop(tokenizer.encode("The cat, 12 \u{20ac}"));
+        drop(tokenizer.decode(&[0, 1, 2, 3]));
+    }
+    Ok(())
 }
 
 /// The tiny model's weights, all zero, as safetensors.

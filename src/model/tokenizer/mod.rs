@@ -1,11 +1,15 @@
 //! Text to tokens and back.
 
 mod build;
+mod check;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(super) use build::{
     AddedToken, WordSplit, beginning_with, byte_level, merge_of_line, sentence_pieces,
 };
 
+use check::check;
 use serde_json::Value;
 
 use super::error::ModelError;
@@ -31,33 +35,31 @@ pub struct TextStream<'a> {
     pending: Vec<u32>,
 }
 
-/// That it has no table of precompiled rules: the library takes for granted that such a table is whole, and
-/// none of the families has one.
-fn check_normalizer(normalizer: &Value) -> Result<(), String> {
-    match normalizer {
-        Value::Array(parts) => parts.iter().try_for_each(check_normalizer),
-        Value::Object(fields) => {
-            if fields.get("type").and_then(Value::as_str) == Some("Precompiled") {
-                return Err(
-                    "its normalizer is a precompiled table, which can't be read here".to_owned(),
-                );
-            }
-            fields.values().try_for_each(check_normalizer)
-        }
-        _ => Ok(()),
+/// What the library does; as an error also where it panics, which should never happen after [`check`].
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the tokenizers library panicked over it".to_owned()),
     }
 }
 
 impl Tokenizer {
-    /// Reads a `tokenizer.json`.
+    /// Reads a `tokenizer.json`. What it says of cutting and padding batches is left out, as
+    /// transformers does: a prompt is read whole.
     pub(super) fn from_json(bytes: &[u8]) -> Result<Self, String> {
         // The library takes for granted that what it reads is JSON to the end, and text throughout.
-        let json: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        check_normalizer(&json["normalizer"])?;
-        let inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+        let mut json: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        check(&json)?;
+        if let Some(fields) = json.as_object_mut() {
+            fields.remove("truncation");
+            fields.remove("padding");
+        }
+        // What was checked is what is read: bytes may say a thing twice.
+        let inner: tokenizers::Tokenizer =
+            guarded(|| serde_json::from_value(json).map_err(Into::into))?;
         let anchor = ["a", "e", "0", "!"].iter().find_map(|text| {
             let token = inner.token_to_id(text)?;
-            let decoded = inner.decode(&[token], false).ok()?;
+            let decoded = guarded(|| inner.decode(&[token], false)).ok()?;
             (decoded == **text).then_some((token, decoded))
         });
         let greatest = inner.get_vocab(true).into_values().max();
@@ -80,10 +82,9 @@ impl Tokenizer {
     ///
     /// If the tokenizer fails, which byte-level ones never do.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        self.inner
-            .encode_fast(text, true)
+        guarded(|| self.inner.encode_fast(text, true))
             .map(|encoding| encoding.get_ids().to_vec())
-            .map_err(|error| ModelError::Tokenize(error.to_string()))
+            .map_err(ModelError::Tokenize)
     }
 
     /// The text of `tokens`, special tokens included.
@@ -92,9 +93,7 @@ impl Tokenizer {
     ///
     /// If the tokenizer fails.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, ModelError> {
-        self.inner
-            .decode(tokens, false)
-            .map_err(|error| ModelError::Tokenize(error.to_string()))
+        guarded(|| self.inner.decode(tokens, false)).map_err(ModelError::Tokenize)
     }
 
     /// The text of `tokens` in the middle of a text.
