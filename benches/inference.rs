@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use candle_core::{Device, Tensor};
 use llmscope::config::ModelConfig;
 use llmscope::hook::HookPoint;
-use llmscope::model::{Capture, LoadSettings, Model, ModelSource, Precision, Recorder, Session};
+use llmscope::model::{LoadSettings, Model, ModelSource, Precision, Recorder, Session};
 use llmscope::trace::ActivationCache;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +26,7 @@ use tempfile::TempDir;
 /// A Python with torch and transformers.
 const PYTHON_VARIABLE: &str = "LLMSCOPE_PYTHON";
 const PROMPT_TOKENS: usize = 128;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 31;
 const LONG_TEXT: usize = 1_000;
 
 /// What PyTorch's passes are called, with the logits of all positions and of the last.
@@ -134,10 +134,12 @@ fn main() -> Result<()> {
             times.time("step", || capture(&model, &mut session, &[11], logits))?;
         }
         let mut session = model_q8_0.session();
+        pytorch(&mut times, "pass", "pytorch_pass")?;
         times.time("pass_q8_0", || {
             capture(&model_q8_0, &mut session, &tokens, Logits::All)
         })?;
         for _ in 0..2 {
+            pytorch(&mut times, "step", "pytorch_step")?;
             times.time("step_q8_0", || {
                 capture(&model_q8_0, &mut session, &[11], Logits::All)
             })?;
@@ -203,19 +205,6 @@ impl Recorder for Nothing {
     }
 }
 
-/// Keeps every value.
-struct Everything<'a>(Capture<'a>, Logits);
-
-impl Recorder for Everything<'_> {
-    fn at(&mut self, hook: HookPoint, value: Tensor) -> candle_core::Result<Tensor> {
-        self.0.at(hook, value)
-    }
-
-    fn reads(&self, hook: HookPoint) -> bool {
-        Nothing(self.1).reads(hook)
-    }
-}
-
 fn capture(
     model: &Model,
     session: &mut Session,
@@ -227,8 +216,8 @@ fn capture(
         cache.insert(hook, activation);
         ControlFlow::Continue(())
     };
-    let mut recorder = Everything(Capture::new(&mut keep), logits);
-    model.run_recorded(session, tokens, &mut recorder)?;
+    let is_wanted = |hook| logits == Logits::All || hook != HookPoint::Logits;
+    model.run_some(session, tokens, &is_wanted, &mut keep)?;
     Ok(cache)
 }
 

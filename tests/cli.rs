@@ -16,7 +16,7 @@ use assert_cmd::Command;
 use common::program::{PROGRAM, assert_refused, output, run};
 use common::{FAMILIES, fixture, read_f32_tensors, read_ids};
 use llmscope::config::ModelConfig;
-use llmscope::model::{LoadSettings, Model, ModelSource};
+use llmscope::model::{LoadSettings, Model, ModelSource, Precision};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
@@ -670,21 +670,70 @@ fn trace_saves_only_the_hooks_asked_for_over_prompt_and_continuation() {
 
 #[test]
 fn a_summary_counts_the_bytes_that_the_loaded_model_takes() {
-    for file in ["gpt2-Q8_0.gguf", "llama-F16.gguf"] {
-        let path = fixture("formats").join(file);
+    let formats = fixture("formats");
+    for (path, dtype, precision, told) in [
+        (
+            formats.join("gpt2-Q8_0.gguf"),
+            "auto",
+            Precision::Auto,
+            "stored",
+        ),
+        (
+            formats.join("gpt2-Q8_0.gguf"),
+            "q8_0",
+            Precision::Q8_0,
+            "q8_0",
+        ),
+        (
+            formats.join("llama-F16.gguf"),
+            "auto",
+            Precision::Auto,
+            "f32",
+        ),
+        (fixture("llama"), "q8_0", Precision::Q8_0, "q8_0"), // 104 wide: no whole blocks
+        (fixture("gpt_neox"), "bf16", Precision::Bf16, "bf16"),
+        ("demo".into(), "q8_0", Precision::Q8_0, "q8_0"), // tied: kept twice
+    ] {
         let path = path.to_str().unwrap();
         let source: ModelSource = path.parse().unwrap();
-        let model = Model::load(&source, &LoadSettings::default(), &mut |_| {}).unwrap();
+        let settings = LoadSettings {
+            precision,
+            ..LoadSettings::default()
+        };
+        let model = Model::load(&source, &settings, &mut |_| {}).unwrap();
         let expected = model.weights().unwrap().byte_count();
 
-        let summary: Value =
-            serde_json::from_str(&stdout(["summary", "--json", "--model", path])).unwrap();
+        let summary = stdout(["summary", "--json", "--model", path, "--dtype", dtype]);
+        let summary: Value = serde_json::from_str(&summary).unwrap();
 
-        assert_eq!(summary["total"]["bytes"], expected, "{file}");
+        assert_eq!(summary["total"]["bytes"], expected, "{path} {dtype}");
+        assert_eq!(summary["dtype"], told, "{path} {dtype}");
         let parts = summary["parts"].as_array().unwrap().iter();
         let sum: u64 = parts.map(|part| part["bytes"].as_u64().unwrap()).sum();
-        assert_eq!(sum, expected, "{file}");
+        assert_eq!(sum, expected, "{path} {dtype}");
     }
+}
+
+#[test]
+fn a_model_in_8_bits_is_asked_for_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let logits = |dtype: &str| {
+        let path = folder.path().join(dtype);
+        let path = path.to_str().unwrap();
+        let tokens = ["--tokens", "1,2,3", "--hooks", "logits"];
+        let model = ["trace", "--model", "demo", "--dtype", dtype, "-o", path];
+        stdout(model.into_iter().chain(tokens));
+        read_f32_tensors(Path::new(path))
+            .remove("logits")
+            .unwrap()
+            .1
+    };
+
+    let (exact, in_8_bits) = (logits("f32"), logits("q8_0"));
+
+    let off = |(a, b): (&f32, &f32)| (a - b).abs();
+    let worst = exact.iter().zip(&in_8_bits).map(off).fold(0.0, f32::max);
+    assert!(worst > 1e-3 && worst < 0.5, "{worst}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Options that several commands share.
 
-mod picture;
+pub(super) mod picture;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -8,18 +8,17 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
-pub use picture::{ColorByArg, PictureArgs, PoolArg, Size, ThemeArg};
+pub use picture::{ColorByArg, PictureArgs, Size, ThemeArg};
 
 use super::bytes::ByteSize;
 use super::error::CliError;
 use super::prompt::PromptArgs;
 use crate::ablation::Ablation;
-use crate::config::{Family, ModelConfig, WeightSpec};
+use crate::config::{Family, ModelConfig};
 use crate::engine::default_trace_memory;
 use crate::model::{
     ComputeDevice, LoadSettings, ModelSource, Precision, SamplerSettings, TensorBytes,
 };
-use crate::weight::WeightPoint;
 
 /// Which model.
 #[derive(Clone, Debug, Args)]
@@ -137,7 +136,7 @@ pub enum DtypeArg {
     F16,
     /// 16 bits, brain float
     Bf16,
-    /// Matrices in 8 bits, all else in 32
+    /// Matrices in 8 bits, or as their file has them quantised; all else in 32
     #[value(name = "q8_0")]
     Q8_0,
 }
@@ -160,28 +159,26 @@ impl ModelArgs {
         }
     }
 
-    /// The shape, and what its tensors take in memory where that is known one by one.
+    /// The shape, and what its tensors take in memory.
     ///
     /// # Errors
     ///
     /// If there is no such model or what describes it can't be used.
     pub fn sizes(&self) -> Result<(ModelConfig, TensorBytes), CliError> {
+        let precision = Precision::from(self.dtype);
         match self.arch() {
-            Some(config) => Ok((config, TensorBytes::default())),
-            None => Ok(self.model.read_sizes(self.offline, self.dtype.into())?),
+            Some(config) => {
+                let bytes = precision.tensor_bytes(&config);
+                Ok((config, bytes))
+            }
+            None => Ok(self.model.read_sizes(self.offline, precision)?),
         }
-    }
-
-    /// The bytes that a tensor takes in memory.
-    pub fn bytes_of(&self, spec: &WeightSpec, config: &ModelConfig, sizes: &TensorBytes) -> u64 {
-        let known = sizes.of(spec, config);
-        known.unwrap_or_else(|| self.dtype.byte_count(config, spec))
     }
 
     /// The precision of the weights; `stored` where tensors differ in it.
     pub fn dtype_name(&self, sizes: &TensorBytes) -> &'static str {
         match self.dtype {
-            DtypeArg::Auto if !sizes.is_empty() => "stored",
+            DtypeArg::Auto if sizes.has_stored_blocks() => "stored",
             dtype => dtype.name(),
         }
     }
@@ -246,21 +243,6 @@ impl SamplerArgs {
 }
 
 impl DtypeArg {
-    /// Bytes of a tensor of a model of this shape. A table that tokens are looked up in stays as it is.
-    pub fn byte_count(self, config: &ModelConfig, spec: &WeightSpec) -> u64 {
-        let n_numbers = spec.element_count() as u64;
-        let is_looked_up = [WeightPoint::Embed, WeightPoint::PosEmbed]
-            .into_iter()
-            .filter(|weight| config.has_weight(*weight))
-            .any(|weight| config.weight_slice(weight).key == spec.name);
-        match self {
-            // 32 numbers of 8 bits and a scale of 16.
-            Self::Q8_0 if spec.shape.len() == 2 && !is_looked_up => n_numbers * 34 / 32,
-            Self::Auto | Self::F32 | Self::Q8_0 => 4 * n_numbers,
-            Self::F16 | Self::Bf16 => 2 * n_numbers,
-        }
-    }
-
     /// The name as given.
     pub fn name(self) -> &'static str {
         match self {

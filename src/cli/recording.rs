@@ -60,14 +60,13 @@ impl<'a> Recording<'a> {
     ) -> Result<Vec<f32>, CliError> {
         let first_pos = self.session.n_pos();
         let mut cache = ActivationCache::new();
+        let mut insert = |hook, activation| {
+            cache.insert(hook, activation);
+            ControlFlow::Continue(())
+        };
         let logits = self
             .model
-            .run(&mut self.session, tokens, &mut |hook, activation| {
-                if (self.is_wanted)(hook) {
-                    cache.insert(hook, activation);
-                }
-                ControlFlow::Continue(())
-            })?;
+            .run_some(&mut self.session, tokens, self.is_wanted, &mut insert)?;
         keep(Pass {
             first_pos,
             tokens: tokens.to_vec(),

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::CliError;
-use super::options::{ColorByArg, PictureArgs, PoolArg, RunArgs, ThemeArg, check_ablations};
+use super::options::picture::PoolArg;
+use super::options::{ColorByArg, PictureArgs, RunArgs, ThemeArg, check_ablations};
 use super::prompt::Prompt as Asked;
 use super::snapshot::SnapshotCamera;
 use crate::ablation::Ablation;

@@ -130,7 +130,7 @@ impl Part {
 
 impl Summary {
     fn new(args: &ModelArgs, config: &ModelConfig, sizes: &TensorBytes) -> Self {
-        let tree = SummaryNode::of_model(config, &|spec| args.bytes_of(spec, config, sizes));
+        let tree = SummaryNode::of_model(config, &|spec| sizes.of(spec, config));
         Self {
             model: args.name(),
             family: config.family.name(),

@@ -97,7 +97,7 @@ pub enum ModelError {
     /// The model needs more memory than there is.
     #[error(
         "the model needs {} of memory ({} of it weights) and {} are available; \
-         close other programs, choose a smaller model, or try --dtype bf16",
+         close other programs, choose a smaller model, or try --dtype bf16 or q8_0",
         in_words(*needed), in_words(*weights), in_words(*available)
     )]
     TooLarge {

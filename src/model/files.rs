@@ -145,8 +145,7 @@ impl ModelFiles {
         checkpoint::read(&checkpoint, config, plan, watch)
     }
 
-    /// What each tensor will take in memory, where that is not what the precision says of every number:
-    /// in a file whose matrices may be quantised.
+    /// What each tensor will take in memory.
     pub(super) fn kept_bytes(
         self,
         config: &ModelConfig,
@@ -154,7 +153,7 @@ impl ModelFiles {
     ) -> Result<TensorBytes, ModelError> {
         match self {
             Self::Gguf(gguf) => checkpoint::kept_bytes(&gguf.into_checkpoint(config), config, plan),
-            Self::Demo | Self::Folder { .. } => Ok(TensorBytes::default()),
+            Self::Demo | Self::Folder { .. } => Ok(checkpoint::plain_bytes(config, plan)),
         }
     }
 

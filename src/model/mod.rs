@@ -33,7 +33,6 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use ablated::Ablated;
-use checkpoint::ReadPlan;
 pub use error::ModelError;
 use hub::Extent;
 pub use hub::{HubError, HubName};
@@ -41,7 +40,8 @@ pub use integration::Integration;
 pub use memory::{MEMORY_VARIABLE, available_memory};
 pub use net::{KvCaches, Net};
 pub use progress::{LoadProgress, LoadStage, Pace};
-pub use recorder::{Capture, Recorder};
+use recorder::Capture;
+pub use recorder::Recorder;
 pub use sampler::{Sampler, SamplerSettings};
 pub use sizes::TensorBytes;
 pub use source::{ComputeDevice, ModelSource, Precision};
@@ -159,11 +159,7 @@ impl Model {
                 config.d_vocab - 1
             );
         }
-        let plan = ReadPlan {
-            dtype: settings.precision.asked(),
-            quantized: settings.precision.quantized(),
-            device: &device,
-        };
+        let plan = settings.precision.plan(&device);
         let weights = files.read_weights(&config, plan, progress)?;
         heap::keep_freed();
         let net = Net::load(&config, &weights)?;
@@ -302,9 +298,29 @@ impl Model {
         tokens: &[u32],
         on_value: &mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>,
     ) -> Result<Vec<f32>, ModelError> {
-        let mut capture = Capture::new(on_value);
+        self.run_some(session, tokens, &|_| true, on_value)
+    }
+
+    /// As [`run`](Self::run), telling the values at some hook points alone. Logits that are not wanted
+    /// are not computed, but for the last position's.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_some(
+        &self,
+        session: &mut Session,
+        tokens: &[u32],
+        is_wanted: &dyn Fn(HookPoint) -> bool,
+        on_value: &mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, ModelError> {
+        let mut capture = Capture {
+            is_wanted,
+            on_value,
+            is_stopped: false,
+        };
         match self.run_recorded(session, tokens, &mut capture) {
-            Err(_) if capture.is_stopped() => Err(ModelError::Stopped),
+            Err(_) if capture.is_stopped => Err(ModelError::Stopped),
             result => result,
         }
     }

@@ -25,6 +25,8 @@ unsafe impl Sync for Numbers {}
 impl Numbers {
     /// Those of a tensor of f32 on the processor, row by row; none where it is another kind, may be
     /// changed or differentiated, or is part of a larger one, which would be kept whole.
+    ///
+    /// The tensor must be a pass's own, which nobody outside of this module's room has.
     pub(super) fn of(tensor: &Tensor) -> Option<Self> {
         if tensor.track_op() || tensor.is_variable() {
             return None;
@@ -46,8 +48,8 @@ impl Numbers {
 impl AsRef<[f32]> for Numbers {
     fn as_ref(&self) -> &[f32] {
         // SAFETY: the tensor has `n` numbers there as long as it lives, and it lives as long as `self`. A
-        // tensor that is no variable is changed by candle's operations in place alone, and the model uses
-        // none.
+        // tensor that is no variable is changed by candle's operations in place alone: the model uses none,
+        // and nobody else has the tensors of a pass that `Capture` sees.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.n) }
     }
 }

@@ -37,46 +37,53 @@ impl Recorder for () {
     }
 }
 
-/// Gives every value out as f32, without the batch dimension: shares its numbers where it can.
-pub struct Capture<'a> {
-    on_value: &'a mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>,
-    is_stopped: bool,
-}
-
-impl<'a> Capture<'a> {
-    /// Hands each value to `on_value`, which stops the pass by `ControlFlow::Break`.
-    pub fn new(on_value: &'a mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>) -> Self {
-        Self {
-            on_value,
-            is_stopped: false,
-        }
-    }
-
-    /// Whether the pass was stopped on request.
-    pub fn is_stopped(&self) -> bool {
-        self.is_stopped
-    }
+/// Gives values out as f32, without the batch dimension: shares their numbers where it can.
+///
+/// Nobody outside may have the tensors of the pass that it sees: what is shared must not change.
+pub(super) struct Capture<'a> {
+    pub(super) is_wanted: &'a dyn Fn(HookPoint) -> bool,
+    /// Stops the pass by `ControlFlow::Break`.
+    pub(super) on_value: &'a mut dyn FnMut(HookPoint, Activation) -> ControlFlow<()>,
+    /// Whether it was stopped so.
+    pub(super) is_stopped: bool,
 }
 
 /// A value without its batch dimension, which is 1, as f32.
 pub(super) fn copy_out(value: &Tensor) -> Result<Activation> {
     let kept = value.squeeze(0)?;
     let shape = kept.dims().to_vec();
-    if let Some(numbers) = Numbers::of(&kept) {
-        return Ok(Activation::shared(shape, Arc::new(numbers)));
-    }
     let values = kept.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
     Ok(Activation::new(shape, values))
 }
 
+/// As [`copy_out`], and nothing is copied of what a pass has computed.
+fn share_out(hook: HookPoint, value: &Tensor) -> Result<Activation> {
+    // They are a weight's own numbers, and whoever has made the model of tensors may still have those.
+    if hook == HookPoint::PosEmbed {
+        return copy_out(value);
+    }
+    let kept = value.squeeze(0)?;
+    match Numbers::of(&kept) {
+        Some(numbers) => Ok(Activation::shared(kept.dims().to_vec(), Arc::new(numbers))),
+        None => copy_out(value),
+    }
+}
+
 impl Recorder for Capture<'_> {
     fn at(&mut self, hook: HookPoint, value: Tensor) -> Result<Tensor> {
-        match (self.on_value)(hook, copy_out(&value)?) {
+        if !(self.is_wanted)(hook) {
+            return Ok(value);
+        }
+        match (self.on_value)(hook, share_out(hook, &value)?) {
             ControlFlow::Continue(()) => Ok(value),
             ControlFlow::Break(()) => {
                 self.is_stopped = true;
                 candle_core::bail!("stopped at {hook}")
             }
         }
+    }
+
+    fn reads(&self, hook: HookPoint) -> bool {
+        (self.is_wanted)(hook)
     }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device};
 
-use super::checkpoint::ReadPlan;
+use super::checkpoint::{self, ReadPlan};
 use super::error::ModelError;
 use super::files::ModelFiles;
 use super::hub::{Extent, HubName};
@@ -59,7 +59,8 @@ pub enum Precision {
     F16,
     /// 16 bits, brain float.
     Bf16,
-    /// Matrices in 8 bits a number, in blocks of 32 with one scale each; all else in 32 bits.
+    /// Matrices in 8 bits a number, in blocks of 32 with one scale each, or as their file has them
+    /// quantised; all else in 32 bits.
     Q8_0,
 }
 
@@ -118,7 +119,7 @@ impl ComputeDevice {
 
 impl Precision {
     /// What was asked for.
-    pub(super) fn asked(self) -> Option<DType> {
+    fn asked(self) -> Option<DType> {
         match self {
             Self::Auto | Self::Q8_0 => None,
             Self::F32 => Some(DType::F32),
@@ -127,8 +128,22 @@ impl Precision {
         }
     }
 
+    /// What each tensor takes in memory, of a model of this shape that is stored as plain numbers.
+    pub fn tensor_bytes(self, config: &ModelConfig) -> TensorBytes {
+        checkpoint::plain_bytes(config, self.plan(&Device::Cpu))
+    }
+
+    /// How weights are to be kept on a device.
+    pub(super) fn plan(self, device: &Device) -> ReadPlan<'_> {
+        ReadPlan {
+            dtype: self.asked(),
+            quantized: self.quantized(),
+            device,
+        }
+    }
+
     /// What matrices of plain numbers are to become.
-    pub(super) fn quantized(self) -> Option<GgmlDType> {
+    fn quantized(self) -> Option<GgmlDType> {
         (self == Self::Q8_0).then_some(GgmlDType::Q8_0)
     }
 }
@@ -152,7 +167,7 @@ impl ModelSource {
             .config()
     }
 
-    /// Reads the model's shape and, where a file says so tensor by tensor, what each will take in memory.
+    /// Reads the model's shape, and what each tensor will take in memory.
     ///
     /// # Errors
     ///
@@ -164,12 +179,7 @@ impl ModelSource {
     ) -> Result<(ModelConfig, TensorBytes), ModelError> {
         let files = self.open(is_offline, Extent::Config, &mut |_| Ok(()))?;
         let config = files.config()?;
-        let plan = ReadPlan {
-            dtype: precision.asked(),
-            quantized: precision.quantized(),
-            device: &Device::Cpu,
-        };
-        let bytes = files.kept_bytes(&config, plan)?;
+        let bytes = files.kept_bytes(&config, precision.plan(&Device::Cpu))?;
         Ok((config, bytes))
     }
 

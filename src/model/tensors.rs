@@ -13,8 +13,8 @@ use crate::weight::WeightPoint;
 /// A weight in memory.
 #[derive(Clone, Debug)]
 pub enum Stored {
-    /// Numbers, in the checkpoint's own shape; in memory those that an output is made of lie side by
-    /// side, whatever the shape.
+    /// Numbers, in the checkpoint's own shape. Of a matrix for kernels those that an output is made of
+    /// lie side by side in memory, whatever the shape.
     Plain(Tensor),
     /// A matrix in blocks of a few bits a number, always `[out, in]`, also where the checkpoint has
     /// `[in, out]`.

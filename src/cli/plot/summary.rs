@@ -24,8 +24,7 @@ impl SummaryPlotArgs {
     pub(super) fn plot(&self) -> Result<Plot, CliError> {
         let (config, sizes) = self.model.sizes()?;
         let dtype = self.model.dtype_name(&sizes);
-        let tree =
-            SummaryNode::of_model(&config, &|spec| self.model.bytes_of(spec, &config, &sizes));
+        let tree = SummaryNode::of_model(&config, &|spec| sizes.of(spec, &config));
         let mut table = Table::new(
             "summary",
             self.model.name(),

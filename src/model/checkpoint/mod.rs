@@ -20,7 +20,7 @@ use candle_core::quantized::GgmlDType;
 
 pub(super) use gguf::Gguf;
 pub(super) use part::{Part, read_small};
-pub(super) use read::{ReadPlan, kept_bytes, read};
+pub(super) use read::{ReadPlan, kept_bytes, plain_bytes, read};
 
 use super::error::ModelError;
 use crate::config::{Family, ModelConfig, WeightSpec};

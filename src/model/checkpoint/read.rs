@@ -11,7 +11,7 @@ use candle_core::{DType, Device};
 
 use super::tensor::{PIECE_BYTES, TensorReader};
 use super::{Checkpoint, Numbers, Order, Wanted};
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, WeightSpec};
 use crate::model::error::ModelError;
 use crate::model::memory::Need;
 use crate::model::sizes::TensorBytes;
@@ -104,11 +104,25 @@ pub(in crate::model) fn kept_bytes(
     plan: ReadPlan<'_>,
 ) -> Result<TensorBytes, ModelError> {
     let tasks = tasks(checkpoint, config, plan)?;
-    Ok(TensorBytes::new(
-        tasks
-            .iter()
-            .map(|task| (task.name.clone(), task.kept_bytes())),
-    ))
+    let as_stored = |task: &Task<'_>| matches!(task.kept, Kept::Quantized(_));
+    let has_stored_blocks = tasks.iter().any(as_stored);
+    let bytes = tasks
+        .iter()
+        .map(|task| (task.name.clone(), task.kept_bytes()));
+    let mut bytes = TensorBytes::new(bytes);
+    bytes.has_stored_blocks = has_stored_blocks;
+    Ok(bytes)
+}
+
+/// The bytes that each tensor takes in memory, by name, of a model that is stored as plain numbers.
+pub(in crate::model) fn plain_bytes(config: &ModelConfig, plan: ReadPlan<'_>) -> TensorBytes {
+    let mut bytes = Vec::new();
+    for spec in config.weights() {
+        for (name, kept) in plan.kept(config, &spec, &Numbers::Plain(DType::F32)) {
+            bytes.push((name, kept.byte_count(&spec)));
+        }
+    }
+    TensorBytes::new(bytes)
 }
 
 fn tasks<'a>(
@@ -117,44 +131,52 @@ fn tasks<'a>(
     plan: ReadPlan<'_>,
 ) -> Result<Vec<Task<'a>>, ModelError> {
     let mut tasks = Vec::new();
-    let embed = config.weight_slice(WeightPoint::Embed).key;
     for wanted in checkpoint.find(config)? {
-        let name = wanted.spec.name.clone();
-        let is_in_out = wanted.spec.shape.len() == 2 && is_in_out(config.family, &name);
-        let quantized = match (plan.dtype, &wanted.entry.numbers) {
-            (None, Numbers::Blocks(dtype)) if wanted.spec.shape.len() == 2 => {
-                Some(Kept::Quantized(*dtype))
-            }
-            (None, Numbers::Plain(_)) => plan.made_of(config, &wanted),
-            _ => None,
-        };
-        let numbers = Kept::Plain(plan.dtype.unwrap_or(DType::F32));
-        let is_looked_up = name == embed || name == "wpe.weight";
-        if let (true, Some(kept), true) = (name == embed, quantized, config.tie_word_embeddings) {
+        let spec = &wanted.spec;
+        let is_in_out = spec.shape.len() == 2 && is_in_out(config.family, &spec.name);
+        for (name, kept) in plan.kept(config, spec, &wanted.entry.numbers) {
             tasks.push(Task {
-                name: config.family.own_unembedding().to_owned(),
+                name,
                 wanted: wanted.clone(),
                 kept,
                 is_in_out,
             });
         }
-        let kept = quantized.filter(|_| !is_looked_up).unwrap_or(numbers);
-        tasks.push(Task {
-            name,
-            wanted,
-            kept,
-            is_in_out,
-        });
     }
     Ok(tasks)
 }
 
 impl ReadPlan<'_> {
+    /// What becomes of a tensor that is stored so, under its own name and, of an embedding that is also
+    /// the unembedding, quantised under that of an unembedding.
+    fn kept(
+        &self,
+        config: &ModelConfig,
+        spec: &WeightSpec,
+        stored: &Numbers,
+    ) -> Vec<(String, Kept)> {
+        let is_embed = config.weight_slice(WeightPoint::Embed).key == spec.name;
+        let is_looked_up = is_embed || spec.name == "wpe.weight";
+        let quantized = match (self.dtype, stored) {
+            (None, Numbers::Blocks(dtype)) if spec.shape.len() == 2 => {
+                Some(Kept::Quantized(*dtype))
+            }
+            (None, Numbers::Plain(_)) => self.made_of(config, spec),
+            _ => None,
+        };
+        let numbers = Kept::Plain(self.dtype.unwrap_or(DType::F32));
+        let own = quantized.filter(|_| !is_looked_up).unwrap_or(numbers);
+        let mut kept = vec![(spec.name.clone(), own)];
+        if let Some(twin) = quantized.filter(|_| is_embed && config.tie_word_embeddings) {
+            kept.push((config.family.own_unembedding().to_owned(), twin));
+        }
+        kept
+    }
+
     /// What a matrix of plain numbers is to become, if rows of it are whole blocks.
-    fn made_of(&self, config: &ModelConfig, wanted: &Wanted<'_>) -> Option<Kept> {
+    fn made_of(&self, config: &ModelConfig, spec: &WeightSpec) -> Option<Kept> {
         let dtype = self.quantized?;
-        let is_in_out = is_in_out(config.family, &wanted.spec.name);
-        let n_in = match (wanted.spec.shape.as_slice(), is_in_out) {
+        let n_in = match (spec.shape.as_slice(), is_in_out(config.family, &spec.name)) {
             ([n_in, _], true) | ([_, n_in], false) => *n_in,
             _ => return None,
         };
@@ -163,17 +185,24 @@ impl ReadPlan<'_> {
     }
 }
 
+impl Kept {
+    /// Bytes in memory of a tensor of this shape.
+    fn byte_count(self, spec: &WeightSpec) -> u64 {
+        let n_numbers = spec.element_count();
+        let n_bytes = match self {
+            Self::Plain(dtype) => n_numbers * dtype.size_in_bytes(),
+            Self::Quantized(dtype) | Self::Made(dtype) => {
+                n_numbers / dtype.block_size() * dtype.type_size()
+            }
+        };
+        n_bytes as u64
+    }
+}
+
 impl Task<'_> {
     /// Bytes of the tensor in memory.
     fn kept_bytes(&self) -> u64 {
-        match self.kept {
-            Kept::Plain(dtype) => (self.wanted.spec.element_count() * dtype.size_in_bytes()) as u64,
-            Kept::Quantized(_) => self.wanted.byte_count(),
-            Kept::Made(dtype) => {
-                let n_blocks = self.wanted.spec.element_count() / dtype.block_size();
-                (n_blocks * dtype.type_size()) as u64
-            }
-        }
+        self.kept.byte_count(&self.wanted.spec)
     }
 
     /// Bytes that are needed beside those while it is read.

@@ -106,13 +106,8 @@ impl Work for HeadScores<'_> {
         let query = |query: usize| &queries[query * width..][..d_head];
         if n_query == 1 {
             let seen = mask.seen(0);
-            let keys = keys
-                .chunks_exact(d_head)
-                .zip(out)
-                .take(seen.end)
-                .skip(seen.start);
-            for (key, score) in keys {
-                *score = dot(simd, key, &[], query(0)) * scale;
+            for (key, score) in seen.clone().zip(&mut out[seen]) {
+                *score = dot(simd, &keys[key * d_head..], query(0)) * scale;
             }
             return;
         }
@@ -156,7 +151,7 @@ pub(super) fn mix(heads: Heads, pattern: &[f32], cache: &LayerCache) -> Vec<f32>
             pattern: &pattern[head * n_query * n_key..][..n_query * n_key],
             values: &heads.kept(kept.heads(), head).values[..n_key * heads.d_head],
             d_head: heads.d_head,
-            out: &mut part.out,
+            out: part.out,
         });
     });
     out

@@ -60,11 +60,11 @@ fn cut(n: usize, width: usize, fill: impl Fn(usize, &mut [MaybeUninit<f32>]) + S
 }
 
 /// Some columns of a table that is computed by columns.
-pub(super) struct Columns<'a> {
+pub(super) struct Columns<'a, 'p> {
     /// Which they are, counted through all tables.
     pub columns: Range<usize>,
     /// Their place in each row.
-    pub out: Vec<Place<'a>>,
+    pub out: &'a mut [Place<'p>],
 }
 
 /// Room for some numbers of a row, which are put there from left to right; those that are not are zero.
@@ -129,7 +129,7 @@ pub(super) fn columns<const N: usize>(
     n_rows: usize,
     widths: [usize; N],
     width_each: usize,
-    work: impl Fn(&mut Columns<'_>) + Sync,
+    work: impl Fn(Columns<'_, '_>) + Sync,
 ) -> [Vec<f32>; N] {
     let mut tables = widths.map(|width| Vec::with_capacity(n_rows * width));
     let mut jobs = Vec::new();
@@ -138,22 +138,22 @@ pub(super) fn columns<const N: usize>(
         let begin = jobs.len();
         for start in (0..width).step_by(width_each) {
             let end = (start + width_each).min(width);
-            jobs.push(Columns {
-                columns: first + start..first + end,
-                out: Vec::with_capacity(n_rows),
-            });
+            let places: Vec<Place<'_>> = Vec::with_capacity(n_rows);
+            jobs.push((first + start..first + end, places));
         }
         let room = &mut table.spare_capacity_mut()[..n_rows * width];
         for row in room.chunks_exact_mut(width.max(1)) {
-            for (job, numbers) in jobs[begin..].iter_mut().zip(row.chunks_mut(width_each)) {
-                job.out.push(Place { numbers, n_put: 0 });
+            let parts = row.chunks_mut(width_each);
+            for ((_, places), numbers) in jobs[begin..].iter_mut().zip(parts) {
+                places.push(Place { numbers, n_put: 0 });
             }
         }
         first += width;
     }
-    share(jobs, |mut job| {
-        work(&mut job);
-        for place in &mut job.out {
+    share(jobs, |(columns, mut places)| {
+        let out = &mut places[..];
+        work(Columns { columns, out });
+        for place in &mut places {
             place.all();
         }
     });

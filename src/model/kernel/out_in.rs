@@ -203,14 +203,8 @@ impl Work for RowOutIn<'_, '_> {
         let mut products = vec![0.0; n_columns];
         for (row, product) in (self.first..).zip(&mut products) {
             *product = match self.matrix {
-                Matrix::Plain(weight) => {
-                    let (row, later) = weight[row * n_in..].split_at(n_in);
-                    dot(simd, row, later, self.xs)
-                }
-                Matrix::Q8_0(blocks) => {
-                    let (row, later) = blocks[row * bytes_of(n_in)..].split_at(bytes_of(n_in));
-                    dot_q8_0(simd, row, later, self.xs)
-                }
+                Matrix::Plain(weight) => dot(simd, &weight[row * n_in..], self.xs),
+                Matrix::Q8_0(blocks) => dot_q8_0(simd, &blocks[row * bytes_of(n_in)..], self.xs),
             };
         }
         if let Some(bias) = self.bias {
@@ -225,29 +219,28 @@ impl Work for RowOutIn<'_, '_> {
 /// How far ahead numbers are brought near: two pages, of which the processor brings only one by itself.
 const AHEAD: usize = 2048;
 
-/// The product of two rows; `later` is what lies behind the left one, and is read next.
+/// The product of `xs` with the first numbers of `numbers`, of which those after them are read next.
 #[inline(always)]
-pub(super) fn dot<S: Simd>(simd: S, left: &[f32], later: &[f32], right: &[f32]) -> f32 {
+pub(super) fn dot<S: Simd>(simd: S, numbers: &[f32], xs: &[f32]) -> f32 {
     let mut sums = [simd.splat(0.0); 4];
     let step = 4 * S::LANES;
-    let n_whole = left.len() / step * step;
-    let chunks = left.chunks_exact(step).zip(right.chunks_exact(step));
-    let mut ahead = AHEAD.saturating_sub(left.len());
-    for (left, right) in chunks {
+    let row = &numbers[..xs.len()];
+    let n_whole = row.len() / step * step;
+    let chunks = row.chunks_exact(step).zip(xs.chunks_exact(step));
+    for (ahead, (row, xs)) in (AHEAD..).step_by(step).zip(chunks) {
         for line in 0..4 {
-            if let Some(place) = later.get(ahead + line * S::LANES) {
+            if let Some(place) = numbers.get(ahead + line * S::LANES) {
                 simd.fetch(place);
             }
         }
-        ahead += step;
         for (at, sum) in sums.iter_mut().enumerate() {
-            let (left, right) = (&left[at * S::LANES..], &right[at * S::LANES..]);
-            *sum = simd.mul_add(simd.load(left), simd.load(right), *sum);
+            let (row, xs) = (&row[at * S::LANES..], &xs[at * S::LANES..]);
+            *sum = simd.mul_add(simd.load(row), simd.load(xs), *sum);
         }
     }
     let mut rest = 0.0;
-    for (left, right) in left[n_whole..].iter().zip(&right[n_whole..]) {
-        rest = simd.mul_add_one(*left, *right, rest);
+    for (number, x) in row[n_whole..].iter().zip(&xs[n_whole..]) {
+        rest = simd.mul_add_one(*number, *x, rest);
     }
     let [a, b, c, d] = sums;
     simd.sum(simd.add(simd.add(a, b), simd.add(c, d))) + rest

@@ -38,7 +38,7 @@ pub(super) fn product<const N: usize>(
     columns(n_rows, widths, width_each, |piece| {
         let first = piece.columns.start;
         let bias = bias.map(|bias| &bias[piece.columns.clone()]);
-        let out = &mut piece.out[..];
+        let out = piece.out;
         match n_rows {
             1 => run(RowOutIn {
                 xs,

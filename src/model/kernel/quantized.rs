@@ -48,19 +48,17 @@ pub(super) fn read_q8_0<S: Simd>(
 /// How far ahead blocks are brought near.
 const AHEAD: usize = 4096;
 
-/// The product of a row with `xs`, which is as long; `later` is what lies behind the row, and is read
-/// next.
+/// The product of `xs` with the first numbers of `bytes`, of which those after them are read next.
 #[inline(always)]
-pub(super) fn dot_q8_0<S: Simd>(simd: S, row: &[u8], later: &[u8], xs: &[f32]) -> f32 {
+pub(super) fn dot_q8_0<S: Simd>(simd: S, bytes: &[u8], xs: &[f32]) -> f32 {
     let zero = simd.splat(0.0);
     let mut sum = zero;
-    let mut ahead = AHEAD.saturating_sub(row.len());
-    let blocks = row.as_chunks::<BLOCK_BYTES>().0.iter();
-    for (block, xs) in blocks.zip(xs.as_chunks::<BLOCK>().0) {
-        if let Some(place) = later.get(ahead) {
+    let row = bytes[..bytes_of(xs.len())].as_chunks::<BLOCK_BYTES>().0;
+    let blocks = row.iter().zip(xs.as_chunks::<BLOCK>().0);
+    for (ahead, (block, xs)) in (AHEAD..).step_by(BLOCK_BYTES).zip(blocks) {
+        if let Some(place) = bytes.get(ahead) {
             simd.fetch(place);
         }
-        ahead += BLOCK_BYTES;
         let (scale, bytes) = block.split_at(2);
         let mut of_block = zero;
         for first in (0..BLOCK).step_by(S::LANES) {

@@ -3,7 +3,7 @@
 use candle_core::{D, Module as _, Var};
 use proptest::prelude::*;
 
-use super::simd::limit::by_every_set;
+use super::simd::limit::{by_every_set, handed_over};
 use super::*;
 
 /// Of a sum of `n` products of numbers about one, in whatever order, absolute.
@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn a_product_with_8_bit_weights_is_that_with_the_numbers_they_stand_for(
         n_rows in prop_oneof![Just(1usize), 2usize..60],
-        n_blocks in prop_oneof![1usize..5, Just(40)],
+        n_blocks in prop_oneof![1usize..5, Just(40), Just(101)],
         n_out in 1usize..80,
     ) {
         let n_in = 32 * n_blocks;
@@ -293,15 +293,21 @@ fn rotation_is_that_of_complex_numbers() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let xs = random(&[1, 70, 300], 1);
-    let weight = random(&[500, 300], 2);
+    let xs = random(&[1, 70, 320], 1);
+    let weight = random(&[500, 320], 2);
+    let quantized = QTensor::quantize(&weight, GgmlDType::Q8_0).unwrap();
+    let [q, k, v] = [3, 4, 5].map(|seed| random(&[1, 70, 6, 24], seed));
     let compute = || {
-        let [out] = product(&xs, Weight::Plain(&weight), None, [500])
-            .unwrap()
-            .unwrap();
+        let of = |weight| product(&xs, weight, None, [500]).unwrap().unwrap();
+        let [out] = of(Weight::Plain(&weight));
+        let [out_q8_0] = of(Weight::Quantized(&quantized));
         let activated = activate(ActFn::GeluNew, &out).unwrap().unwrap();
-        let mixed = softmax(&out).unwrap().unwrap();
-        [activated, mixed]
+        let mut cache = LayerCache::new(6, 70);
+        remember(&mut cache, &k, &v).unwrap().unwrap();
+        let scores = scores(&q, &cache, 0.5, None).unwrap().unwrap();
+        let pattern = softmax(&scores).unwrap().unwrap();
+        let z = mix(&pattern, &cache, 24).unwrap().unwrap();
+        [out_q8_0, activated, scores, pattern, z]
             .iter()
             .flat_map(values)
             .map(f32::to_bits)
@@ -311,7 +317,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(n_threads)
             .build();
-        pool.unwrap().install(compute)
+        pool.unwrap().install(handed_over(compute))
     };
     by_every_set(|set| {
         let one = on(1);

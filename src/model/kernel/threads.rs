@@ -22,6 +22,9 @@ fn n_threads() -> usize {
     allowed.min(rayon::current_num_threads())
 }
 
+/// Helpers there are at least; tests want several on any machine.
+const FEWEST_HELPERS: usize = if cfg!(test) { 4 } else { 1 };
+
 /// The threads that help whoever shares work out: with it as many as there are cores.
 ///
 /// They are not rayon's own, which would be one more.
@@ -29,9 +32,9 @@ fn helpers() -> Option<&'static ThreadPool> {
     static HELPERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let helpers = HELPERS.get_or_init(|| {
         let n_cores = thread::available_parallelism().map_or(1, usize::from);
-        let n_helpers = n_cores.max(rayon::current_num_threads()) - 1;
+        let n_helpers = (n_cores.max(rayon::current_num_threads()) - 1).max(FEWEST_HELPERS);
         let helpers = ThreadPoolBuilder::new()
-            .num_threads(n_helpers.max(1))
+            .num_threads(n_helpers)
             .thread_name(|index| format!("kernel {index}"))
             .build();
         helpers
@@ -58,11 +61,11 @@ fn stay_awake(n_shared: usize) {
     }
 }
 
-/// Does `work` on every job, on as many threads as rayon has and [`limit`] allows; the caller's is one
-/// of them.
+/// Does `work` on every job, on as many threads at most as rayon has and [`limit`] allows; the caller's
+/// is one of them.
 ///
-/// Jobs are taken in order by whoever is free, so that a core that is busy with something else holds
-/// nobody up. What comes of a job must not depend on who does it.
+/// Jobs are taken in order by whoever is free, so that a core that is busy with something else has fewer
+/// of them. What comes of a job must not depend on who does it.
 pub(super) fn share<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
     let n_helpers = n_threads().min(jobs.len()).saturating_sub(1);
     let jobs = Mutex::new(jobs.into_iter());
@@ -80,11 +83,33 @@ pub(super) fn share<T: Send>(jobs: Vec<T>, work: impl Fn(T) + Sync) {
     let n_shared = N_SHARED.fetch_add(1, Ordering::Relaxed) + 1;
     helpers.in_place_scope(|scope| {
         for _ in 0..n_helpers {
+            #[cfg(test)]
+            let work_off = super::simd::limit::handed_over(work_off);
             scope.spawn(|_| work_off());
         }
         work_off();
     });
     for _ in 0..n_helpers {
         helpers.spawn(move || stay_awake(n_shared));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn under_a_limit_of_one_the_caller_works_alone() {
+        let before = MOST.load(Ordering::Relaxed);
+        limit(0);
+        let workers = Mutex::new(Vec::new());
+
+        share((0..200).collect(), |_: usize| {
+            workers.lock().unwrap().push(thread::current().id());
+        });
+
+        limit(before);
+        let workers = workers.into_inner().unwrap();
+        assert_eq!(workers, [thread::current().id(); 200]);
     }
 }

@@ -174,29 +174,38 @@ impl Simd for Portable {
 /// Lets tests compute as poorer processors do.
 #[cfg(test)]
 pub(super) mod limit {
-    use std::sync::{Mutex, PoisonError};
+    use std::cell::Cell;
 
     use super::{Level, level};
 
-    static ALLOWED: Mutex<Option<Level>> = Mutex::new(None);
-    static IN_USE: Mutex<()> = Mutex::new(());
+    thread_local! {
+        static ALLOWED: Cell<Option<Level>> = const { Cell::new(None) };
+    }
 
     pub(super) fn allowed() -> Level {
-        let allowed = *ALLOWED.lock().unwrap();
-        allowed.unwrap_or(Level::ALL[Level::ALL.len() - 1])
+        ALLOWED.get().unwrap_or(Level::ALL[Level::ALL.len() - 1])
+    }
+
+    /// What this thread's work does, done by another with as poor a set of instructions as this one's.
+    pub(in crate::model::kernel) fn handed_over<R>(work: impl FnOnce() -> R) -> impl FnOnce() -> R {
+        let allowed = ALLOWED.get();
+        move || {
+            let before = ALLOWED.replace(allowed);
+            let result = work();
+            ALLOWED.set(before);
+            result
+        }
     }
 
     /// Runs a test once by every set of instructions there is.
     pub(in crate::model::kernel) fn by_every_set(test: impl Fn(Level)) {
-        let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let richest = level();
         for set in Level::ALL {
             if *set <= richest {
-                *ALLOWED.lock().unwrap() = Some(*set);
+                ALLOWED.set(Some(*set));
                 test(*set);
             }
         }
-        *ALLOWED.lock().unwrap() = None;
-        drop(in_use);
+        ALLOWED.set(None);
     }
 }

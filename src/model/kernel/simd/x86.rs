@@ -1,4 +1,4 @@
-//! The vector instructions of x86-64: the one place that is unsafe.
+//! The vector instructions of x86-64.
 #![expect(
     unsafe_code,
     reason = "vector instructions can only be reached through functions that the compiler can't check the processor for"

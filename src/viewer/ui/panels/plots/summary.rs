@@ -15,7 +15,7 @@ use crate::analysis::{SummaryNode, grouped, human_bytes, shape_facts};
 use crate::color::Theme;
 use crate::config::ModelConfig;
 use crate::layout::Cell;
-use crate::model::Weights;
+use crate::model::{Precision, Weights};
 use crate::viewer::ui::panels::Intent;
 use crate::viewer::ui::theme;
 use rows::{Row, listed, open_all, open_to};
@@ -47,11 +47,11 @@ impl SummaryPlot {
         // A shape alone has no numbers to count the bytes of: those of f32 then.
         let key = (config.clone(), weights.map(Weights::byte_count));
         let tree = self.tree.get(key, |(config, _)| {
-            let sizes = weights.map(Weights::tensor_bytes).unwrap_or_default();
-            SummaryNode::of_model(config, &|spec| {
-                let plain = 4 * spec.element_count() as u64;
-                sizes.of(spec, config).unwrap_or(plain)
-            })
+            let sizes = match weights {
+                Some(weights) => weights.tensor_bytes(),
+                None => Precision::F32.tensor_bytes(config),
+            };
+            SummaryNode::of_model(config, &|spec| sizes.of(spec, config))
         });
         ui.label(RichText::new(&model.name).strong());
         note(ui, view.theme, facts(config, tree, weights.is_some()));
