@@ -1,96 +1,119 @@
-//! A model that writes on in the background, as the engine's does.
+//! A world whose engine runs a model, as the window's does: everything captured, told, kept and shown.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Tensor};
 use llmscope::config::ModelConfig;
-use llmscope::model::{Model, leave_a_core};
+use llmscope::engine::{EngineRequest, Prompt};
+use llmscope::model::{LoadSettings, ModelSource, leave_a_core};
+use llmscope::viewer::app::ViewerOptions;
+use llmscope::viewer::capture::FrameTimes;
+use llmscope::viewer::inference::{ActiveTrace, EngineLink};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
 
-/// A model with random weights, ready to write.
-pub struct Writer {
-    model: Arc<Model>,
+use super::world::World;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Such a world.
+pub struct Live {
+    world: World,
 }
 
-/// A text that is being written until it is dropped.
-pub struct Text {
-    is_over: Arc<AtomicBool>,
-    n_tokens: Arc<AtomicUsize>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    /// Of this shape. As in the window, a core is left for drawing.
-    pub fn new(preset: &str) -> Result<Self> {
-        let config =
-            ModelConfig::preset(preset).with_context(|| format!("{preset} is no known shape"))?;
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut tensors = HashMap::new();
-        for spec in config.weights() {
-            let n = spec.element_count();
-            let values: Vec<f32> = (0..n).map(|_| rng.random_range(-0.04..0.04)).collect();
-            let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu)?;
-            tensors.insert(spec.name, tensor);
-        }
+impl Live {
+    /// A model of this shape with random weights, after a prompt of `n_pos` tokens. As in the window, a
+    /// core is left for drawing.
+    pub fn new(
+        preset: &str,
+        n_pos: usize,
+        options: &ViewerOptions,
+        size: (u32, u32),
+    ) -> Result<Self> {
         leave_a_core();
-        let model = Model::from_tensors(preset, config, tensors, Device::Cpu)?;
-        Ok(Self {
-            model: Arc::new(model),
+        let world = World::before(preset, options, size)?;
+        let folder = checkpoint(&world.config)?;
+        let mut live = Self { world };
+        live.ask(EngineRequest::Load {
+            source: ModelSource::Folder(folder.path().to_owned()),
+            settings: LoadSettings::default(),
+        })?;
+        live.ask(EngineRequest::SetLens(true))?;
+        let tokens = (0..n_pos as u32).map(|pos| pos * 7919 % 50_257).collect();
+        live.ask(EngineRequest::SetPrompt(Prompt::Tokens(tokens)))?;
+        live.wait(|trace| trace.n_pos() == n_pos)?;
+        live.rest()?;
+        live.world.look_from_start();
+        Ok(live)
+    }
+
+    /// Draws a frame of a camera that moves a little.
+    pub fn frame(&mut self) -> Result<FrameTimes> {
+        self.world.frame()
+    }
+
+    /// How many tokens there are, those being computed included.
+    pub fn n_pos(&mut self) -> usize {
+        self.trace().n_pos()
+    }
+
+    /// Has the model write on, token after token.
+    pub fn write(&mut self) -> Result<()> {
+        self.ask(EngineRequest::Play(usize::MAX))
+    }
+
+    /// Has it stop, and waits until the lens has read what it wrote, so that nothing is computed.
+    pub fn rest(&mut self) -> Result<()> {
+        self.ask(EngineRequest::Stop)?;
+        let last_layer = self.world.config.n_layers - 1;
+        self.wait(|trace| {
+            let last_pos = trace.trace().map_or(0, |trace| trace.len()).checked_sub(1);
+            let is_read = last_pos.is_some_and(|pos| trace.lens(last_layer, pos).is_some());
+            is_read && !trace.is_computing()
         })
     }
 
-    /// Begins to write: a prompt, then token after token, everything captured.
-    ///
-    /// # Errors
-    ///
-    /// If there can be no thread for it.
-    pub fn write(&self) -> Result<Text> {
-        let model = Arc::clone(&self.model);
-        let is_over = Arc::new(AtomicBool::new(false));
-        let n_tokens = Arc::new(AtomicUsize::new(0));
-        let (over, count) = (Arc::clone(&is_over), Arc::clone(&n_tokens));
-        let builder = thread::Builder::new().name("writer".to_owned());
-        let thread = builder.spawn(move || {
-            let mut session = model.session();
-            let mut tokens = vec![5; 64];
-            while !over.load(Ordering::Relaxed) && session.n_pos() < model.config().n_ctx {
-                let mut keep = |_, value| {
-                    std::hint::black_box(value);
-                    std::ops::ControlFlow::Continue(())
-                };
-                if model.run(&mut session, &tokens, &mut keep).is_err() {
-                    return;
-                }
-                tokens = vec![7];
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-        })?;
-        Ok(Text {
-            is_over,
-            n_tokens,
-            thread: Some(thread),
-        })
+    fn trace(&mut self) -> &ActiveTrace {
+        self.world.offscreen.world().resource::<ActiveTrace>()
+    }
+
+    fn ask(&mut self, request: EngineRequest) -> Result<()> {
+        let link = self.world.offscreen.world().resource::<EngineLink>();
+        Ok(link.request(request)?)
+    }
+
+    /// Draws frames until what the engine has told is so.
+    fn wait(&mut self, is_so: impl Fn(&ActiveTrace) -> bool) -> Result<()> {
+        let start = Instant::now();
+        while !is_so(self.trace()) {
+            ensure!(
+                start.elapsed() < PATIENCE,
+                "the engine does not come to an end"
+            );
+            self.world.frame()?;
+        }
+        Ok(())
     }
 }
 
-impl Text {
-    /// Ends it and says how many passes there were.
-    ///
-    /// # Errors
-    ///
-    /// If none came to its end.
-    pub fn end(mut self) -> Result<usize> {
-        self.is_over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            ensure!(thread.join().is_ok(), "the model panicked");
-        }
-        let n_tokens = self.n_tokens.load(Ordering::Relaxed);
-        ensure!(n_tokens > 0, "the model wrote nothing");
-        Ok(n_tokens)
+fn checkpoint(config: &ModelConfig) -> Result<TempDir> {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut tensors = HashMap::new();
+    for spec in config.weights() {
+        let n = spec.element_count();
+        let values: Vec<f32> = (0..n).map(|_| rng.random_range(-0.04..0.04)).collect();
+        let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu)?;
+        tensors.insert(spec.name, tensor);
     }
+    let folder = TempDir::new()?;
+    let json = config.to_json().to_string();
+    std::fs::write(folder.path().join("config.json"), json)?;
+    let path = folder.path().join("model.safetensors");
+    candle_core::safetensors::save(&tensors, &path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(folder)
 }

@@ -21,7 +21,7 @@ use llmscope::viewer::viewpoint::CameraSettings;
 use serde_json::{Map, Value};
 
 use entities::Entities;
-use generating::Writer;
+use generating::Live;
 use idle::{cpu_ms, idle_window_ms};
 use world::{World, median};
 
@@ -259,29 +259,26 @@ fn idle_window(figures: &mut Figures, effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// Frames of a moving camera while a model computes on the same processor, against those while none
-/// does.
+/// Frames of a moving camera while a model writes on the same processor and what it writes is shown,
+/// against those of the same world while none does.
 fn generating(figures: &mut Figures, effort: Effort) -> Result<()> {
-    const ROUNDS: usize = 3;
-    let mut world = World::new("gpt2", N_POS, &ViewerOptions::default(), SIZE)?;
-    world.look_from_start();
-    for _ in 0..3 {
-        world.frame()?;
-    }
-    let writer = Writer::new("gpt2")?;
+    const ROUNDS: usize = 4;
+    let mut live = Live::new("gpt2", N_POS, &ViewerOptions::default(), SIZE)?;
     let (mut idle, mut generating) = (Vec::new(), Vec::new());
     let (mut n_tokens, mut secs) = (0, 0.0);
     for _ in 0..ROUNDS {
         for _ in 0..effort.frames {
-            idle.push(world.frame()?.total());
+            idle.push(live.frame()?.total());
         }
+        let before = live.n_pos();
         let start = Instant::now();
-        let text = writer.write()?;
+        live.write()?;
         for _ in 0..effort.frames {
-            generating.push(world.frame()?.total());
+            generating.push(live.frame()?.total());
         }
-        n_tokens += text.end()?;
+        n_tokens += live.n_pos() - before;
         secs += start.elapsed().as_secs_f64();
+        live.rest()?;
     }
     let (idle, generating) = (median(idle), median(generating));
     figures.note("frame_ms", idle);

@@ -34,20 +34,8 @@ impl World {
         options: &ViewerOptions,
         size: (u32, u32),
     ) -> Result<Self> {
-        let config =
-            ModelConfig::preset(preset).with_context(|| format!("{preset} is no known shape"))?;
-        let subject = Subject::Model {
-            engine: EngineHandle::start()?,
-            prompt: String::new(),
-        };
-        let mut world = Self {
-            offscreen: Offscreen::new(subject, options, size.0, size.1)?,
-            config: config.clone(),
-            rng: ChaCha8Rng::seed_from_u64(7),
-            n_pos: 0,
-            pose: None,
-            n_frames: 0,
-        };
+        let mut world = Self::before(preset, options, size)?;
+        let config = world.config.clone();
         world.offscreen.feed(EngineUpdate::Loaded(LoadedModel {
             name: preset.to_owned(),
             config,
@@ -59,6 +47,24 @@ impl World {
         }
         world.offscreen.settle();
         Ok(world)
+    }
+
+    /// Before a model of this shape is there.
+    pub fn before(preset: &str, options: &ViewerOptions, size: (u32, u32)) -> Result<Self> {
+        let config =
+            ModelConfig::preset(preset).with_context(|| format!("{preset} is no known shape"))?;
+        let subject = Subject::Model {
+            engine: EngineHandle::start()?,
+            prompt: String::new(),
+        };
+        Ok(Self {
+            offscreen: Offscreen::new(subject, options, size.0, size.1)?,
+            config,
+            rng: ChaCha8Rng::seed_from_u64(7),
+            n_pos: 0,
+            pose: None,
+            n_frames: 0,
+        })
     }
 
     /// Everything an engine tells of a pass over the next `n_pos` tokens.
