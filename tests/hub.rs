@@ -6,6 +6,8 @@ mod stub_hub;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -921,4 +923,29 @@ fn an_unusable_endpoint_or_token_is_told_without_the_token() {
         &["the token in HF_TOKEN has letters that no token has"],
     );
     assert_eq!(world.hub.n_connections(), 0);
+}
+
+#[test]
+fn a_hub_that_makes_no_secure_connection_is_told_at_once() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let plain = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        connection
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+        // It ends when the other side does.
+        drop(io::copy(&mut connection, &mut io::sink()));
+    });
+
+    world.assert_refused(
+        world.generate("org/tiny").env("HF_ENDPOINT", endpoint),
+        &[
+            "cannot reach 127.0.0.1",
+            "no secure connection can be made",
+            "HF_ENDPOINT",
+        ],
+    );
+    plain.join().unwrap();
 }

@@ -117,6 +117,10 @@ impl Web {
             }
             Error::HostNotFound => "there is no such host".to_owned(),
             Error::Io(error) if is_unreachable(&error) => error.to_string(),
+            // What comes in answer to a greeting is none, or the certificate is not to be trusted.
+            Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                format!("no secure connection can be made ({error})")
+            }
             Error::Io(error) => return self.cut(host, what, &error),
             Error::Protocol(error) => return self.cut(host, what, &error),
             other => other.to_string(),

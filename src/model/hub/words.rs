@@ -85,3 +85,24 @@ pub(super) fn files_there(names: &[String]) -> String {
         format!("it has {}", list(names))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_file_from_being_written_has_advice_of_its_own() {
+        for (kind, advice) in [
+            (io::ErrorKind::StorageFull, "the disk is full"),
+            (io::ErrorKind::QuotaExceeded, "the disk is full"),
+            (io::ErrorKind::FileTooLarge, "may not become so large"),
+            (io::ErrorKind::ReadOnlyFilesystem, "may be written"),
+            (io::ErrorKind::PermissionDenied, "may be written"),
+            (io::ErrorKind::NotFound, "check the folder"),
+        ] {
+            let room = room(&kind.into());
+            assert!(room.contains(advice), "{kind}: {room}");
+            assert!(room.contains("HF_HUB_CACHE"), "{kind}: {room}");
+        }
+    }
+}
