@@ -173,6 +173,36 @@ fn steps_with_the_kv_cache_equal_the_whole_pass() {
 }
 
 #[test]
+fn a_full_context_predicts_what_pytorch_does() {
+    // The first logits at the last of 64 positions, where the token at `pos` is `37 pos` of the
+    // vocabulary: by PyTorch 2.15 and transformers 5.24.
+    for (family, expected) in [
+        ("gpt2", [0.404_227, -1.221_592, 2.254_015, -1.368_121]),
+        ("llama", [0.559_787, -0.175_415, 0.383_442, 1.866_105]),
+        ("mistral", [-0.289_890, 0.583_235, -0.315_247, -0.499_619]),
+        ("qwen2", [0.514_014, 0.985_207, 1.098_321, -0.768_220]),
+        ("qwen3", [-0.688_398, -0.472_868, -0.401_093, 1.245_416]),
+        ("gpt_neox", [-0.357_641, -0.768_503, -0.436_357, -0.665_943]),
+    ] {
+        let model = load(family);
+        let config = model.config();
+        let token = |pos| (pos * 37 % config.d_vocab) as u32;
+        let tokens: Vec<u32> = (0..config.n_ctx).map(token).collect();
+        let (most, last) = tokens.split_at(tokens.len() - 1);
+        let (mut session, mut steps) = (model.session(), model.session());
+
+        let whole = model.run_recorded(&mut session, &tokens, &mut ()).unwrap();
+        model.run_recorded(&mut steps, most, &mut ()).unwrap();
+        let step = model.run_recorded(&mut steps, last, &mut ()).unwrap();
+
+        assert_close(family, &whole[..4], &expected, TOLERANCE);
+        assert_close(family, &step, &whole, TOLERANCE);
+        let full = model.run_recorded(&mut session, &[0], &mut ()).unwrap_err();
+        assert!(full.to_string().contains("64"), "{full}");
+    }
+}
+
+#[test]
 fn the_stream_is_the_sum_of_what_was_added() {
     for family in FAMILIES {
         let model = load(family);

@@ -87,7 +87,7 @@ const QWEN_2_5_LARGE: (usize, usize) = (152_064, 131_072);
 const QWEN_3: (usize, usize) = (151_936, 40_960);
 
 #[rustfmt::skip]
-const LLAMA_LIKE: [LlamaLike; 30] = {
+const LLAMA_LIKE: [LlamaLike; 36] = {
     use Family::{Llama, Mistral, Qwen2, Qwen3};
     [
         like("smollm-135m", Llama, [30, 576, 9, 3, 64, 1536], SMOLLM, 1e4).tied(),
@@ -101,8 +101,11 @@ const LLAMA_LIKE: [LlamaLike; 30] = {
         like("llama-13b", Llama, [40, 5120, 40, 40, 128, 13_824], LLAMA_1, 1e4),
         like("llama-2-7b", Llama, [32, 4096, 32, 32, 128, 11_008], LLAMA_2, 1e4),
         like("llama-2-13b", Llama, [40, 5120, 40, 40, 128, 13_824], LLAMA_2, 1e4),
+        like("llama-2-70b", Llama, [80, 8192, 64, 8, 128, 28_672], LLAMA_2, 1e4),
         like("llama-3-8b", Llama, [32, 4096, 32, 8, 128, 14_336], LLAMA_3, 5e5),
+        like("llama-3-70b", Llama, [80, 8192, 64, 8, 128, 28_672], LLAMA_3, 5e5),
         like("llama-3.1-8b", Llama, [32, 4096, 32, 8, 128, 14_336], LLAMA_3_1, 5e5).stretched(8.0),
+        like("llama-3.1-70b", Llama, [80, 8192, 64, 8, 128, 28_672], LLAMA_3_1, 5e5).stretched(8.0),
         like("llama-3.2-1b", Llama, [16, 2048, 32, 8, 64, 8192], LLAMA_3_1, 5e5).stretched(32.0).tied(),
         like("llama-3.2-3b", Llama, [28, 3072, 24, 8, 128, 8192], LLAMA_3_1, 5e5).stretched(32.0).tied(),
         like("mistral-7b-v0.1", Mistral, [32, 4096, 32, 8, 128, 14_336], MISTRAL, 1e4),
@@ -115,11 +118,14 @@ const LLAMA_LIKE: [LlamaLike; 30] = {
         like("qwen2.5-3b", Qwen2, [36, 2048, 16, 2, 128, 11_008], QWEN_2_5, 1e6).tied(),
         like("qwen2.5-7b", Qwen2, [28, 3584, 28, 4, 128, 18_944], QWEN_2_5_LARGE, 1e6),
         like("qwen2.5-14b", Qwen2, [48, 5120, 40, 8, 128, 13_824], QWEN_2_5_LARGE, 1e6),
+        like("qwen2.5-32b", Qwen2, [64, 5120, 40, 8, 128, 27_648], QWEN_2_5_LARGE, 1e6),
+        like("qwen2.5-72b", Qwen2, [80, 8192, 64, 8, 128, 29_568], QWEN_2_5_LARGE, 1e6),
         like("qwen3-0.6b", Qwen3, [28, 1024, 16, 8, 128, 3072], QWEN_3, 1e6).tied(),
         like("qwen3-1.7b", Qwen3, [28, 2048, 16, 8, 128, 6144], QWEN_3, 1e6).tied(),
         like("qwen3-4b", Qwen3, [36, 2560, 32, 8, 128, 9728], QWEN_3, 1e6).tied(),
         like("qwen3-8b", Qwen3, [36, 4096, 32, 8, 128, 12_288], QWEN_3, 1e6),
         like("qwen3-14b", Qwen3, [40, 5120, 40, 8, 128, 17_408], QWEN_3, 1e6),
+        like("qwen3-32b", Qwen3, [64, 5120, 64, 8, 128, 25_600], QWEN_3, 1e6),
     ]
 };
 

@@ -17,19 +17,28 @@ fn config_json(changes: &[(&str, Value)]) -> String {
 
 #[test]
 fn published_sizes_have_their_published_parameter_counts() {
-    for (name, parameters) in [
+    let published = [
         ("distilgpt2", 81_912_576),
         ("gpt2", 124_439_808),
         ("gpt2-medium", 354_823_168),
         ("gpt2-large", 774_030_080),
         ("gpt2-xl", 1_557_611_200),
         ("smollm-135m", 134_515_008),
-        ("smollm2-360m", 361_821_120),
+        ("smollm-360m", 361_821_120),
         ("smollm-1.7b", 1_711_376_384),
+        ("smollm2-135m", 134_515_008),
+        ("smollm2-360m", 361_821_120),
+        ("smollm2-1.7b", 1_711_376_384),
         ("tinyllama-1.1b", 1_100_048_384),
+        ("llama-7b", 6_738_415_616),
+        ("llama-13b", 13_015_864_320),
         ("llama-2-7b", 6_738_415_616),
         ("llama-2-13b", 13_015_864_320),
+        ("llama-2-70b", 68_976_648_192),
         ("llama-3-8b", 8_030_261_248),
+        ("llama-3-70b", 70_553_706_496),
+        ("llama-3.1-8b", 8_030_261_248),
+        ("llama-3.1-70b", 70_553_706_496),
         ("llama-3.2-1b", 1_235_814_400),
         ("llama-3.2-3b", 3_212_749_824),
         ("mistral-7b-v0.1", 7_241_732_096),
@@ -37,13 +46,19 @@ fn published_sizes_have_their_published_parameter_counts() {
         ("qwen2-0.5b", 494_032_768),
         ("qwen2-1.5b", 1_543_714_304),
         ("qwen2-7b", 7_615_616_512),
+        ("qwen2.5-0.5b", 494_032_768),
+        ("qwen2.5-1.5b", 1_543_714_304),
         ("qwen2.5-3b", 3_085_938_688),
+        ("qwen2.5-7b", 7_615_616_512),
         ("qwen2.5-14b", 14_770_033_664),
+        ("qwen2.5-32b", 32_763_876_352),
+        ("qwen2.5-72b", 72_706_203_648),
         ("qwen3-0.6b", 596_049_920),
         ("qwen3-1.7b", 1_720_574_976),
         ("qwen3-4b", 4_022_468_096),
         ("qwen3-8b", 8_190_735_360),
         ("qwen3-14b", 14_768_307_200),
+        ("qwen3-32b", 32_762_123_264),
         ("pythia-14m", 14_067_712),
         ("pythia-70m", 70_426_624),
         ("pythia-160m", 162_322_944),
@@ -54,7 +69,9 @@ fn published_sizes_have_their_published_parameter_counts() {
         ("pythia-6.9b", 6_857_302_016),
         ("pythia-12b", 11_846_072_320),
         ("gpt-neox-20b", 20_554_567_680),
-    ] {
+    ];
+    assert!(ModelConfig::preset_names().eq(published.map(|(name, _)| name)));
+    for (name, parameters) in published {
         let config = ModelConfig::preset(name).unwrap();
 
         assert_eq!(config.parameter_count(), parameters, "{name}");
@@ -159,7 +176,7 @@ fn a_config_that_lies_is_refused_with_the_field_named() {
         (
             "model_type",
             "bert".into(),
-            "the families that work are \"gpt2\", \"llama\"",
+            "the families that work are \"gpt2\", \"llama\", \"mistral\", \"qwen2\", \"qwen3\" and \"gpt_neox\"",
         ),
     ];
     for (field, value, expected) in cases {

@@ -46,7 +46,12 @@ impl Fixture {
 
     /// The embedded model after a text, which is read in one pass.
     pub fn of_prompt(prompt: &str) -> Self {
-        let model = Model::load(&ModelSource::Demo, &LoadSettings::default(), &mut |_| {}).unwrap();
+        Self::of_model(&ModelSource::Demo, prompt)
+    }
+
+    /// A model after a text, which is read in one pass.
+    pub fn of_model(source: &ModelSource, prompt: &str) -> Self {
+        let model = Model::load(source, &LoadSettings::default(), &mut |_| {}).unwrap();
         let tokens = model.encode_prompt(prompt).unwrap();
         let mut cache = ActivationCache::new();
         model
@@ -166,7 +171,11 @@ fn readings(model: &Model, cache: &ActivationCache) -> Vec<Vec<LensReading>> {
 }
 
 mod tests {
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
     use super::*;
+    use crate::analysis::grouped;
     use crate::viewer::ui::panels::plots::Plot;
 
     #[test]
@@ -212,6 +221,44 @@ mod tests {
                 texts(&harness).contains("No model is loaded yet"),
                 "{plot:?}"
             );
+        }
+    }
+
+    #[test]
+    fn every_view_shows_a_text_of_every_family() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        for family in ["llama", "mistral", "qwen2", "qwen3", "gpt_neox"] {
+            let source = ModelSource::Folder(fixtures.join(family));
+            let fixture = Arc::new(Fixture::of_model(&source, "The quick brown fox"));
+            let config = &fixture.loaded.config;
+            let last = config.n_layers - 1;
+            let read = fixture.trace.tokens().last().unwrap();
+            let best = fixture.lens[last].last().unwrap()[0].token;
+            for (plot, shown) in [
+                (Plot::Summary, grouped(config.parameter_count())),
+                (Plot::Activations, fixture.loaded.vocab.label(read)),
+                (Plot::Attention, format!("of {}", config.n_heads)),
+                (Plot::Embeddings, "Variance explained".to_owned()),
+                (Plot::Saliency, "Greatest".to_owned()),
+                (Plot::Lens, fixture.loaded.vocab.label(best)),
+                (Plot::Ablation, format!("of {}", config.n_heads)),
+            ] {
+                let stage = Stage::new(Arc::clone(&fixture), plot);
+                let mut harness = harness_of(stage, [900.0, 700.0]);
+                while harness.state_mut().answer() > 0 {
+                    harness.run_ok();
+                }
+                let started = Instant::now();
+                while !texts(&harness).contains(&shown) {
+                    let texts = texts(&harness);
+                    let waited = started.elapsed();
+                    assert!(
+                        waited < Duration::from_secs(20),
+                        "{family} {plot:?}: {shown:?} in {texts}"
+                    );
+                    harness.step();
+                }
+            }
         }
     }
 }
