@@ -930,14 +930,17 @@ fn a_hub_that_makes_no_secure_connection_is_told_at_once() {
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
-    let plain = thread::spawn(move || {
-        let (mut connection, _) = listener.accept().unwrap();
-        connection
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .unwrap();
-        // It ends when the other side does.
-        drop(io::copy(&mut connection, &mut io::sink()));
-    });
+    let plain = thread::Builder::new().name("plain".to_owned());
+    let plain = plain
+        .spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            connection
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .unwrap();
+            // It ends when the other side does.
+            drop(io::copy(&mut connection, &mut io::sink()));
+        })
+        .unwrap();
 
     world.assert_refused(
         world.generate("org/tiny").env("HF_ENDPOINT", endpoint),
