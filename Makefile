@@ -48,7 +48,8 @@ FUZZ_SECONDS ?= 3600
 fuzz: $(SETUP) ## Feed the loader what nobody would write, for an hour (FUZZ_SECONDS)
 	@mkdir -p fuzz/corpus fuzz/artifacts
 	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) run --release --manifest-path fuzz/Cargo.toml --locked \
-		--target $(FUZZ_TARGET) --bin load -- fuzz/corpus fuzz/seeds -artifact_prefix=fuzz/artifacts/ \
+		--target $(FUZZ_TARGET) --bin load -- fuzz/corpus fuzz/seeds \
+		-dict=fuzz/load.dict -artifact_prefix=fuzz/artifacts/ \
 		-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=1024 -max_len=32768 $(ARGS)
 
 .PHONY: shots
