@@ -26,10 +26,14 @@ const WIDTH: u32 = 320;
 const HEIGHT: u32 = 240;
 
 fn engine() -> EngineHandle {
+    engine_of("gpt2")
+}
+
+fn engine_of(family: &str) -> EngineHandle {
     let engine = EngineHandle::start().unwrap();
     engine
         .request(EngineRequest::Load {
-            source: ModelSource::Folder(fixture("gpt2")),
+            source: ModelSource::Folder(fixture(family)),
             settings: LoadSettings::default(),
         })
         .unwrap();
@@ -237,19 +241,16 @@ fn pixel(picture: &Picture, pose: &Pose, point: bevy::prelude::Vec3) -> [u8; 3] 
 /// is small, each cell of a tile has its value's colour within this much of 255.
 const COLOR_TOLERANCE: u8 = 10;
 
-#[test]
-fn a_cells_pixel_has_the_colour_of_its_value_and_the_future_has_none() {
-    let mut offscreen = live();
-    draw_until(&mut offscreen, PROMPT.len());
-    let layout = layout(&mut offscreen);
-    let hook = HookPoint::block(1, BlockSite::ResidPre);
-    let pos = 2;
-    let block = layout.block(hook).unwrap();
+/// Looks at a tile from above, asserts that its cells have their values' colours, and says how many of
+/// them were low enough to be seen so.
+fn assert_colors(offscreen: &mut Offscreen, hook: HookPoint, pos: usize) -> (Pose, usize) {
+    let layout = layout(offscreen);
+    let tile = layout.tile_rect(layout.block(hook).unwrap(), pos);
     let pose = Pose {
-        focus: layout.tile_rect(block, pos).center(),
+        focus: tile.center(),
         yaw: 0.0,
         pitch: 1.55,
-        radius: 14.0,
+        radius: (2.0 * tile.size.max_element()).max(24.0),
     };
     offscreen.look(pose);
     let picture = offscreen.picture().unwrap();
@@ -260,13 +261,16 @@ fn a_cells_pixel_has_the_colour_of_its_value_and_the_future_has_none() {
     let range = tensor_ranges(&shown_hooks(&layout), values, ranges)[&hook].range;
     let trace = world.resource::<ActiveTrace>().trace().unwrap();
     let row = trace.token(pos).unwrap().row(hook).unwrap();
+    let grid = layout.block(hook).unwrap().grid;
+    assert_eq!(row.len(), grid.n_cells(), "{hook}");
     let mut n_seen = 0;
     for (cell_index, value) in row.iter().enumerate() {
+        let (head, index) = grid.head_and_index(cell_index);
         let cell = CellId {
             hook,
             pos,
-            head: 0,
-            index: cell_index,
+            head,
+            index,
         };
         let center = layout.cell_rect(cell).unwrap().center();
         // Tall boxes lean out of their cell in perspective: look at low ones.
@@ -281,10 +285,60 @@ fn a_cells_pixel_has_the_colour_of_its_value_and_the_future_has_none() {
             .all(|(seen, expected)| seen.abs_diff(expected) <= COLOR_TOLERANCE);
         assert!(
             is_close,
-            "cell {cell_index}: {seen:?}, expected {expected:?}"
+            "{hook}, cell {cell_index}: {seen:?}, expected {expected:?}"
         );
         n_seen += 1;
     }
+    (pose, n_seen)
+}
+
+#[test]
+fn heads_gates_and_neurons_of_every_family_have_the_colours_of_their_values() {
+    for family in ["llama", "mistral", "qwen2", "qwen3", "gpt_neox"] {
+        let mut offscreen = offscreen(Subject::Model {
+            engine: engine_of(family),
+            prompt: String::new(),
+        });
+        draw_until(&mut offscreen, PROMPT.len());
+        let layout = layout(&mut offscreen);
+        let sites = [
+            BlockSite::Q,
+            BlockSite::K,
+            BlockSite::RotK,
+            BlockSite::V,
+            BlockSite::MlpPre,
+            BlockSite::MlpPreLinear,
+            BlockSite::MlpPost,
+        ];
+        for hook in sites.map(|site| HookPoint::block(1, site)) {
+            let Some(block) = layout.block(hook) else {
+                assert_eq!(
+                    (family, hook.site()),
+                    ("gpt_neox", Some(BlockSite::MlpPreLinear))
+                );
+                continue;
+            };
+            let n_cells = block.grid.n_cells();
+
+            let (_, n_seen) = assert_colors(&mut offscreen, hook, 2);
+
+            assert!(
+                3 * n_seen > n_cells,
+                "{family} {hook}: {n_seen} of {n_cells}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_cells_pixel_has_the_colour_of_its_value_and_the_future_has_none() {
+    let mut offscreen = live();
+    draw_until(&mut offscreen, PROMPT.len());
+    let layout = layout(&mut offscreen);
+    let hook = HookPoint::block(1, BlockSite::ResidPre);
+    let pos = 2;
+
+    let (pose, n_seen) = assert_colors(&mut offscreen, hook, pos);
     assert!(n_seen > 20, "{n_seen}");
 
     // Before the signal reaches it, the same tile is neutral everywhere.
