@@ -26,7 +26,7 @@ impl Numbers {
     /// Those of a tensor of f32 on the processor, row by row; none where it is another kind, may be
     /// changed or differentiated, or is part of a larger one, which would be kept whole.
     ///
-    /// The tensor must be a pass's own, which nobody outside of this module's room has.
+    /// The tensor must be one that a pass has made and that nobody outside of the model has.
     pub(super) fn of(tensor: &Tensor) -> Option<Self> {
         if tensor.track_op() || tensor.is_variable() {
             return None;

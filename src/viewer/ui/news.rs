@@ -162,3 +162,52 @@ pub(super) fn note_recents(mut news: MessageReader<RecentNews>, mut state: ResMu
         state.slots_failure = Some(message.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::LoadProgress;
+
+    #[test]
+    fn a_fetch_is_told_with_its_bytes_rate_and_time_left_until_the_model_is_there() {
+        let mut app = App::new();
+        app.init_resource::<ActiveTrace>()
+            .init_resource::<UiState>()
+            .init_resource::<UiSettings>()
+            .init_resource::<Time<Real>>()
+            .add_message::<TraceEvent>()
+            .add_message::<CameraWish>()
+            .add_systems(Update, note_events);
+        let start = std::time::Instant::now();
+        for secs in 0..5 {
+            let now = start + Duration::from_secs(secs);
+            app.world_mut()
+                .resource_mut::<Time<Real>>()
+                .update_with_instant(now);
+            app.world_mut()
+                .write_message(TraceEvent::Loading(LoadProgress {
+                    stage: LoadStage::Fetching {
+                        file: "model.safetensors".to_owned(),
+                    },
+                    done_bytes: secs * 20_000_000,
+                    total_bytes: 200_000_000,
+                }));
+            app.update();
+        }
+
+        let (share, line) = app.world().resource::<UiState>().loading.clone().unwrap();
+        assert!((share - 0.4).abs() < 1e-6, "{share}");
+        assert_eq!(
+            line,
+            "Fetching model.safetensors, 80 of 200 MB, 20 MB/s, 6 s left"
+        );
+
+        app.world_mut().write_message(TraceEvent::LoadCancelled);
+        app.update();
+        let state = app.world().resource::<UiState>();
+        assert!(state.loading.is_none());
+        assert!(state.status.contains("cancelled"), "{}", state.status);
+    }
+}
