@@ -37,6 +37,8 @@ pub struct Neutrals {
     pub road: Rgb,
     /// Cells that hold no value.
     pub no_value: Rgb,
+    /// Cells of a shape without weights, where nothing is seen but they.
+    pub shape: Rgb,
     /// Lines: frames, borders, links.
     pub line: Rgb,
     /// Text.
@@ -52,6 +54,7 @@ impl Theme {
                 ground: [15, 18, 25],
                 road: [30, 35, 46],
                 no_value: [47, 54, 69],
+                shape: [84, 97, 125],
                 line: [92, 101, 120],
                 text: [226, 231, 240],
             },
@@ -60,6 +63,7 @@ impl Theme {
                 ground: [228, 231, 236],
                 road: [211, 216, 225],
                 no_value: [200, 205, 214],
+                shape: [150, 160, 179],
                 line: [126, 135, 152],
                 text: [26, 30, 38],
             },

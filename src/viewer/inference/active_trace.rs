@@ -56,6 +56,11 @@ impl ActiveTrace {
         !self.model.as_ref().is_some_and(has_weights) && self.n_pos() > 0
     }
 
+    /// Whether this is the shape of a model without weights.
+    pub fn is_shape(&self) -> bool {
+        self.is_shape
+    }
+
     /// How many lanes there are to show.
     pub fn n_lanes(&self) -> usize {
         if self.is_shape {

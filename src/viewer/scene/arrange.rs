@@ -12,6 +12,7 @@ use super::{DrawList, SceneLayout, SceneSettings};
 use crate::color::{NOT_FINITE, RangeEnd, RangeMode, RangeSettings, Rgb, Scaling, ValueRange};
 use crate::hook::{BlockSite, HookPoint};
 use crate::layout::ModelLayout;
+use crate::viewer::inference::ActiveTrace;
 use crate::viewer::playback::Playhead;
 
 /// Height of a value at the end of its range, as a share of a tile's width.
@@ -100,6 +101,7 @@ pub(super) fn arrange_blocks(
     values: Res<ValueTable>,
     weights: Res<WeightStore>,
     settings: Res<SceneSettings>,
+    trace: Res<ActiveTrace>,
     mut list: ResMut<DrawList>,
 ) {
     let Some(layout) = &layout.0 else {
@@ -136,6 +138,9 @@ pub(super) fn arrange_blocks(
         .extend(weight_fields(layout, &weights, settings.ranges.end));
     list.fields.extend(pooled_squares(layout, &values, &ranges));
     arrange_world(layout, &values, &settings, &mut list);
+    if trace.is_shape() {
+        list.uniform.no_value = linear(settings.theme.neutrals().shape);
+    }
 }
 
 fn squares(

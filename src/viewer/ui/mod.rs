@@ -232,6 +232,7 @@ fn draw_ui(
         ranges: scene_settings.ranges,
         hidden: &scene_settings.hidden,
         n_not_finite: values.n_not_finite(),
+        is_shape: trace.is_shape(),
         legend: &state.legend,
         slots: &camera_view.slots,
         has_reduced_motion: camera_view.settings.has_reduced_motion,

@@ -67,6 +67,8 @@ pub struct UiView<'a> {
     pub hidden: &'a BTreeSet<Kind>,
     /// Values that are NaN or infinite.
     pub n_not_finite: usize,
+    /// Whether a shape is shown that has no weights.
+    pub is_shape: bool,
     /// What the colours mean.
     pub legend: &'a [LegendRow],
     /// The viewpoints under the digit keys.

@@ -14,6 +14,20 @@ pub struct LegendPanel;
 impl LegendPanel {
     /// Draws the panel.
     pub fn ui(&mut self, ui: &mut Ui, view: &UiView<'_>) {
+        let weak = theme::weak_text(view.theme);
+        let swatch = |ui: &mut Ui, color: Color32, text: String| {
+            ui.horizontal(|ui| {
+                let (rect, _) = ui.allocate_exact_size(vec2(11.0, 11.0), Sense::hover());
+                ui.painter().rect_filled(rect, 2.0, color);
+                ui.label(RichText::new(text).size(11.0).color(weak));
+            });
+        };
+        let neutrals = view.theme.neutrals();
+        if view.is_shape {
+            let text = "a cell for each number; it has no values".to_owned();
+            swatch(ui, theme::color(neutrals.shape), text);
+            return;
+        }
         for row in view.legend {
             ui.label(RichText::new(row.title).strong().size(12.5));
             gradient(ui, view, row);
@@ -24,15 +38,6 @@ impl LegendPanel {
             );
             ui.add_space(3.0);
         }
-        let weak = theme::weak_text(view.theme);
-        let swatch = |ui: &mut Ui, color: Color32, text: String| {
-            ui.horizontal(|ui| {
-                let (rect, _) = ui.allocate_exact_size(vec2(11.0, 11.0), Sense::hover());
-                ui.painter().rect_filled(rect, 2.0, color);
-                ui.label(RichText::new(text).size(11.0).color(weak));
-            });
-        };
-        let neutrals = view.theme.neutrals();
         let no_value = match view.color_by {
             ColorBy::Value => "no value yet",
             ColorBy::Gradient | ColorBy::Direct => "no part in it, or not known yet",

@@ -8,7 +8,7 @@ mod scores;
 #[cfg(test)]
 mod tests;
 
-use egui::{Button, DragValue, ScrollArea, Ui, vec2};
+use egui::{Button, Checkbox, DragValue, ScrollArea, Ui, vec2};
 
 use super::parts::pages;
 use super::{PlotView, nothing_yet};
@@ -32,6 +32,8 @@ const SIDE: f32 = 290.0;
 #[derive(Default)]
 pub struct AttentionPlot {
     page: Page,
+    /// Whether the world has been told whose arcs it is to show.
+    is_told: bool,
     choice: HeadChoice,
     matrix: Shown,
     picture: MatrixPage,
@@ -178,8 +180,9 @@ impl AttentionPlot {
         }
         let is_chosen = (before.whose, before.layer, before.head)
             != (self.choice.whose, self.choice.layer, self.choice.head);
+        let is_first = !std::mem::replace(&mut self.is_told, true);
         if self.choice.is_shared
-            && (is_chosen || !before.is_shared)
+            && (is_chosen || is_first || !before.is_shared)
             && let Some(arcs) = self.choice.arcs()
         {
             intents.push(Intent::ChooseArcs(arcs));
@@ -259,8 +262,16 @@ fn choices(ui: &mut Ui, choice: &mut HeadChoice, config: &ModelConfig) {
         ui.separator();
         ui.checkbox(&mut choice.follows_signal, "follow the signal")
             .on_hover_text("The layer is the one that the playhead has reached");
-        ui.checkbox(&mut choice.is_shared, "arcs in the world")
-            .on_hover_text("The arcs in the world are of what is chosen here");
+        let has_arcs = choice.arcs().is_some();
+        let mut is_shared = choice.is_shared && has_arcs;
+        let arcs = Checkbox::new(&mut is_shared, "arcs in the world");
+        let arcs = ui
+            .add_enabled(has_arcs, arcs)
+            .on_hover_text("The arcs in the world are of what is chosen here")
+            .on_disabled_hover_text("A rollout goes through several layers: it has no arcs");
+        if arcs.changed() {
+            choice.is_shared = is_shared;
+        }
     });
 }
 

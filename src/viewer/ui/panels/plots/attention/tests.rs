@@ -3,7 +3,8 @@
 mod scores;
 
 use egui::Key;
-use egui_kittest::kittest::Queryable as _;
+use egui::accesskit::Toggled;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::*;
 use crate::analysis::HeadScores;
@@ -68,6 +69,35 @@ fn the_matrix_tells_exact_weights_with_both_tokens() {
         assert!(shown.contains(&line), "{line} in {shown}");
         assert!(shown.contains(&format!("blocks.0.attn.hook_pattern[0, {query}, {key}]")));
     }
+}
+
+#[test]
+fn the_world_has_the_arcs_of_what_is_chosen_from_the_beginning_and_a_rollout_has_none() {
+    let stage = Stage::new(Fixture::demo(), Plot::Attention);
+    let mut harness = harness_of(stage, [720.0, 620.0]);
+    let chosen = ArcChoice {
+        heads: [0].into(),
+        layer: Some(0),
+        ..ArcChoice::default()
+    };
+    assert_eq!(
+        harness.state_mut().wishes(),
+        [Intent::ChooseArcs(chosen.clone())]
+    );
+    let is_ticked = |harness: &StageHarness| {
+        let arcs = harness.get_by_label("arcs in the world");
+        let node = arcs.accesskit_node();
+        (node.toggled() == Some(Toggled::True), !node.is_disabled())
+    };
+    assert_eq!(is_ticked(&harness), (true, true));
+
+    click(&mut harness, "rollout");
+    assert_eq!(harness.state_mut().wishes(), []);
+    assert_eq!(is_ticked(&harness), (false, false));
+
+    click(&mut harness, "one head");
+    assert_eq!(harness.state_mut().wishes(), [Intent::ChooseArcs(chosen)]);
+    assert_eq!(is_ticked(&harness), (true, true));
 }
 
 #[test]
