@@ -8,7 +8,8 @@ use super::quantized::{bytes_of, dot_q8_0, read_q8_0};
 use super::simd::{SIDE, Simd, Work, run};
 use super::threads::share;
 use super::tile::{
-    Ahead, MAX_COLUMNS, Meanwhile, Room, multiply, n_steps, pack_turned, padded, panels,
+    Ahead, MAX_COLUMNS, MAX_ROWS, Meanwhile, Room, multiply_into, n_steps, pack_turned, padded,
+    panels,
 };
 
 /// Rows as the columns of panels, one panel after the other: `[in, width]` each.
@@ -152,7 +153,7 @@ impl RowsOutIn<'_, '_> {
         (numbers, stride): (&[f32], usize),
     ) {
         let row = |row: usize| &numbers[row * stride..][..block.len()];
-        let mut products = [0.0; COLUMNS * MAX_COLUMNS + SIDE];
+        let mut products = [0.0; (COLUMNS + MAX_ROWS) * MAX_COLUMNS];
         for place in &self.out[rows[0].start..rows[rows.len() - 1].end] {
             place.fetch(simd, columns.start + COLUMNS - 1);
         }
@@ -160,22 +161,23 @@ impl RowsOutIn<'_, '_> {
             let width = padded::<S>(rows.len());
             let panel = &self.turned[rows.start * self.n_in..][..width * self.n_in];
             let panel = &panel[block.start * width..block.end * width];
-            let write = |at: usize, sums: &[f32]| {
-                products[at * width..][..width].copy_from_slice(sums);
-            };
-            multiply(simd, columns.len(), row, panel, width, meanwhile, write);
+            let n_here = columns.len();
+            multiply_into(simd, n_here, row, panel, width, meanwhile, &mut products);
             let bias = self.bias.filter(|_| block.start == 0);
             let places = self.out[rows.clone()].chunks_mut(SIDE);
             for (first, places) in (0..).step_by(SIDE).zip(places) {
                 let mut square = simd.turned(&products[first..], width);
                 for (place, sums) in places.iter_mut().zip(&mut square) {
-                    let sums = &mut sums[..columns.len()];
                     if let Some(bias) = bias {
                         for (sum, bias) in sums.iter_mut().zip(&bias[columns.clone()]) {
                             *sum += bias;
                         }
                     }
-                    place.put(columns.start, sums);
+                    // Nearly all are whole lines, which are written as such.
+                    match n_here {
+                        COLUMNS => place.put(columns.start, &sums[..COLUMNS]),
+                        _ => place.put(columns.start, &sums[..n_here]),
+                    }
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::simd::{MAX_LANES, SIDE, Simd};
 /// Vectors of columns in a panel, at most.
 const MAX_VECTORS: usize = 3;
 /// Rows that are computed together, at most.
-const MAX_ROWS: usize = 8;
+pub(super) const MAX_ROWS: usize = 8;
 /// Columns of a panel, at most.
 pub(super) const MAX_COLUMNS: usize = MAX_VECTORS * MAX_LANES;
 
@@ -79,8 +79,13 @@ const EVERY: usize = 4;
 
 /// How many bits there are while `n_rows` rows go through a panel of `n_in`, about.
 pub(super) fn n_steps<S: Simd>(n_rows: usize, n_in: usize) -> usize {
-    let rows_at_once = if S::HAS_MANY_REGISTERS { 8 } else { 6 };
-    n_rows.div_ceil(rows_at_once) * (n_in / EVERY) + 1
+    n_rows.div_ceil(rows_at_once::<S>()) * (n_in / EVERY) + 1
+}
+
+/// Rows of a tile.
+#[inline(always)]
+fn rows_at_once<S: Simd>() -> usize {
+    if S::HAS_MANY_REGISTERS { 8 } else { 6 }
 }
 
 impl Meanwhile for () {
@@ -174,15 +179,38 @@ pub(super) fn multiply<'a, S: Simd>(
     panel: &[f32],
     width: usize,
     meanwhile: &mut impl Meanwhile,
-    write: impl FnMut(usize, &[f32]),
+    mut write: impl FnMut(usize, &[f32]),
+) {
+    let mut products = Products([0.0; MAX_ROWS * MAX_COLUMNS]);
+    for first in (0..n_rows).step_by(rows_at_once::<S>()) {
+        let n_here = rows_at_once::<S>().min(n_rows - first);
+        let row = |at: usize| row(first + at);
+        multiply_into(simd, n_here, row, panel, width, meanwhile, &mut products.0);
+        for (at, products) in products.0.chunks_exact(width).take(n_here).enumerate() {
+            write(first + at, products);
+        }
+    }
+}
+
+/// As [`multiply`], with the products row after row in `products`, where there must be room for
+/// [`MAX_ROWS`] rows more.
+#[inline(always)]
+pub(super) fn multiply_into<'a, S: Simd>(
+    simd: S,
+    n_rows: usize,
+    row: impl Fn(usize) -> &'a [f32],
+    panel: &[f32],
+    width: usize,
+    meanwhile: &mut impl Meanwhile,
+    products: &mut [f32],
 ) {
     let n_vectors = width / S::LANES;
     match (n_vectors, S::HAS_MANY_REGISTERS) {
-        (1, true) => tiles::<S, 8, 1>(simd, n_rows, row, panel, meanwhile, write),
-        (2, true) => tiles::<S, 8, 2>(simd, n_rows, row, panel, meanwhile, write),
-        (_, true) => tiles::<S, 8, 3>(simd, n_rows, row, panel, meanwhile, write),
-        (1, false) => tiles::<S, 6, 1>(simd, n_rows, row, panel, meanwhile, write),
-        (_, false) => tiles::<S, 6, 2>(simd, n_rows, row, panel, meanwhile, write),
+        (1, true) => tiles::<S, 8, 1>(simd, n_rows, row, panel, meanwhile, products),
+        (2, true) => tiles::<S, 8, 2>(simd, n_rows, row, panel, meanwhile, products),
+        (_, true) => tiles::<S, 8, 3>(simd, n_rows, row, panel, meanwhile, products),
+        (1, false) => tiles::<S, 6, 1>(simd, n_rows, row, panel, meanwhile, products),
+        (_, false) => tiles::<S, 6, 2>(simd, n_rows, row, panel, meanwhile, products),
     }
 }
 
@@ -193,18 +221,14 @@ fn tiles<'a, S: Simd, const ROWS: usize, const VECTORS: usize>(
     row: impl Fn(usize) -> &'a [f32],
     panel: &[f32],
     meanwhile: &mut impl Meanwhile,
-    mut write: impl FnMut(usize, &[f32]),
+    products: &mut [f32],
 ) {
     let width = VECTORS * S::LANES;
-    let mut products = Products([0.0; MAX_ROWS * MAX_COLUMNS]);
     for first in (0..n_rows).step_by(ROWS) {
         // Where rows are missing the last one is computed again, for nobody.
         let rows: [&[f32]; ROWS] = std::array::from_fn(|at| row((first + at).min(n_rows - 1)));
-        tile::<S, ROWS, VECTORS>(simd, rows, panel, meanwhile, &mut products.0);
-        let n_here = ROWS.min(n_rows - first);
-        for (at, products) in products.0.chunks_exact(width).take(n_here).enumerate() {
-            write(first + at, products);
-        }
+        let products = &mut products[first * width..][..ROWS * width];
+        tile::<S, ROWS, VECTORS>(simd, rows, panel, meanwhile, products);
     }
 }
 
