@@ -6,7 +6,9 @@
 //! alike. Both have as many threads as rayon has. With one (`RAYON_NUM_THREADS=1`, on Linux) what is
 //! timed is the processor's time and not the clock's: other programs then hardly matter.
 
-use std::collections::{BTreeMap, HashMap};
+mod checkpoint;
+
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::ControlFlow;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,13 +16,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use candle_core::{Device, Tensor};
-use llmscope::config::ModelConfig;
+use candle_core::Tensor;
 use llmscope::hook::HookPoint;
 use llmscope::model::{LoadSettings, Model, ModelSource, Precision, Recorder, Session};
 use llmscope::trace::ActivationCache;
-use rand::{Rng as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
 /// A Python with torch and transformers.
@@ -95,10 +94,10 @@ fn on_processor() -> Option<f64> {
 }
 
 fn main() -> Result<()> {
-    let checkpoint = random_checkpoint("gpt2")?;
-    let model = load(&checkpoint, Precision::F32)?;
-    let model_q8_0 = load(&checkpoint, Precision::Q8_0)?;
-    drop(checkpoint);
+    let folder = checkpoint::random("gpt2")?;
+    let model = load(&folder, Precision::F32)?;
+    let model_q8_0 = load(&folder, Precision::Q8_0)?;
+    drop(folder);
     let tokens: Vec<u32> = (0..PROMPT_TOKENS as u32).map(|i| i * 37 % 50_257).collect();
     let mut python = Python::start()?;
     let mut times = Times::default();
@@ -302,28 +301,6 @@ impl Drop for Python {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// A checkpoint of a published shape with random weights.
-fn random_checkpoint(preset: &str) -> Result<TempDir> {
-    let config =
-        ModelConfig::preset(preset).ok_or_else(|| anyhow::anyhow!("{preset} is no known shape"))?;
-    let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut weights = HashMap::new();
-    for spec in config.weights() {
-        let values: Vec<f32> = (0..spec.element_count())
-            .map(|_| rng.random_range(-0.04f32..0.04))
-            .collect();
-        let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu)?;
-        weights.insert(spec.name, tensor);
-    }
-    let folder = TempDir::new()?;
-    std::fs::write(
-        folder.path().join("config.json"),
-        config.to_json().to_string(),
-    )?;
-    candle_core::safetensors::save(&weights, folder.path().join("model.safetensors"))?;
-    Ok(folder)
 }
 
 fn load(folder: &TempDir, precision: Precision) -> Result<Model> {

@@ -1,20 +1,15 @@
 //! A world whose engine runs a model, as the window's does: everything captured, told, kept and shown.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use candle_core::{Device, Tensor};
-use llmscope::config::ModelConfig;
+use anyhow::{Result, ensure};
 use llmscope::engine::{EngineRequest, Prompt};
 use llmscope::model::{LoadSettings, ModelSource, leave_a_core};
 use llmscope::viewer::app::ViewerOptions;
 use llmscope::viewer::capture::FrameTimes;
 use llmscope::viewer::inference::{ActiveTrace, EngineLink};
-use rand::{Rng as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
-use tempfile::TempDir;
 
+use super::checkpoint;
 use super::world::World;
 
 /// How long anything may take.
@@ -36,7 +31,7 @@ impl Live {
     ) -> Result<Self> {
         leave_a_core();
         let world = World::before(preset, options, size)?;
-        let folder = checkpoint(&world.config)?;
+        let folder = checkpoint::random(preset)?;
         let mut live = Self { world };
         live.ask(EngineRequest::Load {
             source: ModelSource::Folder(folder.path().to_owned()),
@@ -98,22 +93,4 @@ impl Live {
         }
         Ok(())
     }
-}
-
-fn checkpoint(config: &ModelConfig) -> Result<TempDir> {
-    let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let mut tensors = HashMap::new();
-    for spec in config.weights() {
-        let n = spec.element_count();
-        let values: Vec<f32> = (0..n).map(|_| rng.random_range(-0.04..0.04)).collect();
-        let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu)?;
-        tensors.insert(spec.name, tensor);
-    }
-    let folder = TempDir::new()?;
-    let json = config.to_json().to_string();
-    std::fs::write(folder.path().join("config.json"), json)?;
-    let path = folder.path().join("model.safetensors");
-    candle_core::safetensors::save(&tensors, &path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(folder)
 }

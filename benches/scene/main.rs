@@ -5,6 +5,8 @@
 //! falls on both alike; the fastest is given too where a budget is absolute. `--quick` takes few
 //! frames, `--json-only` leaves the table out, and words such as `steps` pick what is measured.
 
+#[path = "../checkpoint/mod.rs"]
+mod checkpoint;
 mod entities;
 mod generating;
 mod idle;
