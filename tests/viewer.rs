@@ -439,15 +439,36 @@ fn a_shape_without_weights_has_all_its_blocks_and_no_values() {
     let world = offscreen.world();
     assert_eq!(world.query::<&HeadPattern>().iter(world).count(), 384);
     assert!(world.resource::<ValuePool>().end() == 0);
-    // Nothing is coloured: every pixel is nearly grey.
-    let n_drawn = picture
-        .rgba
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .filter(|[r, _, b, _]| *r > 25 && *b > 25)
-        .count();
-    assert!(n_drawn > 1_000, "{n_drawn}");
+    // Nothing is coloured: every pixel is nearly grey, and cells have a grey of their own.
+    let mut n_drawn = 0;
+    for [r, g, b, _] in picture.rgba.as_chunks::<4>().0 {
+        let channels = [*r, *g, *b];
+        let (low, high) = (
+            channels.iter().min().unwrap(),
+            channels.iter().max().unwrap(),
+        );
+        assert!(high - low <= 30, "{channels:?}");
+        n_drawn += usize::from(*low > 60);
+    }
+    assert!(n_drawn > 500, "{n_drawn}");
+    let layout = layout(&mut offscreen);
+    let hook = HookPoint::block(1, BlockSite::MlpPost);
+    let tile = layout.tile_rect(layout.block(hook).unwrap(), 3);
+    let pose = Pose {
+        focus: tile.center(),
+        yaw: 0.0,
+        pitch: 1.55,
+        radius: 14.0,
+    };
+    offscreen.look(pose);
+    let picture = offscreen.picture().unwrap();
+    let seen = pixel(&picture, &pose, tile.center());
+    let expected = Theme::Dark.neutrals().shape;
+    let is_close = |(seen, expected): (&u8, u8)| seen.abs_diff(expected) <= COLOR_TOLERANCE;
+    assert!(
+        seen.iter().zip(expected).all(is_close),
+        "{seen:?} {expected:?}"
+    );
 }
 
 #[test]
